@@ -1,0 +1,3 @@
+module github.com/backplane-vm/backplane
+
+go 1.26
