@@ -1,0 +1,121 @@
+package aio
+
+import (
+	"fmt"
+
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/sched"
+)
+
+// PoolIdle is how long, in nanoseconds, a worker waits for more before it
+// leaves: QEMU's ten seconds.
+const PoolIdle = 10_000_000_000
+
+// A Pool runs blocking work, such as file I/O, on a bounded number of worker
+// goroutines on behalf of coroutines. The queue holds one entry a waiting
+// coroutine, so it is bounded by what bounds those. Safe for any goroutine.
+type Pool struct {
+	w   *sched.World
+	max int
+
+	mu      sched.Mutex
+	queue   []job
+	idle    []*sched.Parker
+	workers map[*sched.Thread]struct{}
+	started int
+	closed  bool
+}
+
+type job struct {
+	f  func()
+	co *coro.Co
+}
+
+// NewPool returns a pool of at most max workers. None runs until needed.
+func NewPool(w *sched.World, max int) *Pool {
+	return &Pool{w: w, max: max, workers: make(map[*sched.Thread]struct{})}
+}
+
+// Run runs f on a worker and yields co until it has returned. f runs without
+// any lock.
+func (p *Pool) Run(co *coro.Co, f func()) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		panic("aio: Run on a closed Pool")
+	}
+	p.queue = append(p.queue, job{f, co})
+	switch n := len(p.idle); {
+	case n > 0:
+		p.idle[n-1].Unpark()
+		p.idle = p.idle[:n-1]
+	case len(p.workers) < p.max:
+		p.started++
+		t := p.w.Go(fmt.Sprintf("worker%d", p.started), p.work)
+		p.workers[t] = struct{}{}
+	}
+	p.mu.Unlock()
+	co.Yield()
+}
+
+func (p *Pool) work(t *sched.Thread) {
+	parker := p.w.NewParker()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		for len(p.queue) > 0 {
+			j := p.queue[0]
+			p.queue[0] = job{}
+			p.queue = p.queue[1:]
+			p.mu.Unlock()
+			j.f()
+			j.co.Wake()
+			p.mu.Lock()
+		}
+		if p.closed {
+			break
+		}
+		p.idle = append(p.idle, parker)
+		p.mu.Unlock()
+		woken := parker.Park(p.w.Now() + PoolIdle)
+		p.mu.Lock()
+		if !woken && !p.unidle(parker) {
+			parker.Park(sched.Forever) // someone took us off the list: a token is due
+			woken = true
+		}
+		if !woken && len(p.queue) == 0 {
+			break
+		}
+	}
+	delete(p.workers, t)
+}
+
+// unidle takes parker off the idle list and reports whether it was there.
+func (p *Pool) unidle(parker *sched.Parker) bool {
+	for i, have := range p.idle {
+		if have == parker {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// Close waits until queued work has run and all workers have left. Nobody may
+// call Run any more.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	for _, w := range p.idle {
+		w.Unpark()
+	}
+	p.idle = nil
+	threads := make([]*sched.Thread, 0, len(p.workers))
+	for t := range p.workers {
+		threads = append(threads, t)
+	}
+	p.mu.Unlock()
+	for _, t := range threads {
+		t.Join()
+	}
+}
