@@ -140,6 +140,9 @@ func (d *Dict) find(key string) int {
 
 // add appends a member whose key is known to be new.
 func (d *Dict) add(key string, v any) {
+	if d.members == nil {
+		d.members = make([]member, 0, 4) // most objects on the wire have no more
+	}
 	d.members = append(d.members, member{key: key, value: v, bucket: bucketOf(key)})
 	switch {
 	case d.index != nil:

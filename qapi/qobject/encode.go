@@ -1,0 +1,169 @@
+package qobject
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Append appends v in the form QEMU sends it: one line of ASCII, members in
+// hash order, ", " and ": " between things, doubles with 17 digits (and inf
+// and nan, which are no JSON, where the value is one).
+//
+// A Marshaler may stand anywhere in v. Anything else that is no value is a
+// mistake in the program and panics.
+func Append(dst []byte, v any) []byte {
+	return encoder{}.value(dst, v, 0)
+}
+
+// AppendPretty is Append with one element a line, indented by four spaces, as
+// a monitor with pretty=on sends it. Lines are parted by "\n".
+func AppendPretty(dst []byte, v any) []byte {
+	return encoder{pretty: true}.value(dst, v, 0)
+}
+
+// Encode returns what Append would append.
+func Encode(v any) string { return string(Append(nil, v)) }
+
+type encoder struct{ pretty bool }
+
+func (e encoder) value(dst []byte, v any, depth int) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case uint64:
+		return strconv.AppendUint(dst, v, 10)
+	case float64:
+		return appendDouble(dst, v)
+	case string:
+		return AppendString(dst, v)
+	case []any:
+		return e.array(dst, v, depth)
+	case *Dict:
+		return e.object(dst, v, depth)
+	case Marshaler:
+		return e.value(dst, v.QObject(), depth)
+	}
+	panic(fmt.Sprintf("qobject: %T is no value", v))
+}
+
+func (e encoder) array(dst []byte, list []any, depth int) []byte {
+	dst = append(dst, '[')
+	for i, v := range list {
+		dst = e.separate(dst, i == 0, depth+1)
+		dst = e.value(dst, v, depth+1)
+	}
+	return append(e.end(dst, len(list) == 0, depth), ']')
+}
+
+func (e encoder) object(dst []byte, d *Dict, depth int) []byte {
+	dst = append(dst, '{')
+	var room [smallOrder]int32
+	for i, at := range d.wireOrder(room[:0]) {
+		m := &d.members[at]
+		dst = e.separate(dst, i == 0, depth+1)
+		dst = append(AppendString(dst, m.key), ": "...)
+		dst = e.value(dst, m.value, depth+1)
+	}
+	return append(e.end(dst, d.Len() == 0, depth), '}')
+}
+
+// separate appends what stands before an element.
+func (e encoder) separate(dst []byte, first bool, depth int) []byte {
+	switch {
+	case e.pretty && first:
+		return appendLine(dst, depth)
+	case e.pretty:
+		return appendLine(append(dst, ','), depth)
+	case first:
+		return dst
+	}
+	return append(dst, ", "...)
+}
+
+// end appends what stands before a closing bracket.
+func (e encoder) end(dst []byte, empty bool, depth int) []byte {
+	if e.pretty && !empty {
+		return appendLine(dst, depth)
+	}
+	return dst
+}
+
+func appendLine(dst []byte, depth int) []byte {
+	dst = append(dst, '\n')
+	for range depth {
+		dst = append(dst, "    "...)
+	}
+	return dst
+}
+
+// appendDouble writes f as C's %.17g does.
+func appendDouble(dst []byte, f float64) []byte {
+	switch {
+	case math.IsInf(f, 1):
+		return append(dst, "inf"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-inf"...)
+	case math.IsNaN(f):
+		return append(dst, "nan"...)
+	}
+	return strconv.AppendFloat(dst, f, 'g', 17, 64)
+}
+
+const (
+	hexDigits   = "0123456789ABCDEF"
+	replacement = 0xFFFD // stands for bytes that are no character
+)
+
+// AppendString appends s with its quotes, in pure ASCII.
+func AppendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	plain := 0 // where the run of bytes that need no escape begins
+	for i := 0; i < len(s); {
+		if c := s[i]; ' ' <= c && c < 0x7F && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[plain:i]...)
+		r, size := decodeRune(s[i:])
+		dst = appendEscape(dst, r)
+		i += size
+		plain = i
+	}
+	return append(append(dst, s[plain:]...), '"')
+}
+
+func appendEscape(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\b':
+		return append(dst, `\b`...)
+	case '\f':
+		return append(dst, `\f`...)
+	case '\n':
+		return append(dst, `\n`...)
+	case '\r':
+		return append(dst, `\r`...)
+	case '\t':
+		return append(dst, `\t`...)
+	}
+	if r < 0 {
+		r = replacement
+	}
+	if r >= 0x10000 {
+		r -= 0x10000
+		return appendUnit(appendUnit(dst, 0xD800|r>>10), 0xDC00|r&0x3FF)
+	}
+	return appendUnit(dst, r)
+}
+
+// appendUnit appends one UTF-16 code unit as an escape.
+func appendUnit(dst []byte, u rune) []byte {
+	return append(dst, '\\', 'u',
+		hexDigits[u>>12&15], hexDigits[u>>8&15], hexDigits[u>>4&15], hexDigits[u&15])
+}
