@@ -1,0 +1,14 @@
+package block
+
+import (
+	"strings"
+	"syscall"
+)
+
+// Strerror returns the C library's words for errno, which QEMU's messages
+// end in ("No such file or directory"); Go's differ in the case of the first
+// letter only.
+func Strerror(errno syscall.Errno) string {
+	s := errno.Error()
+	return strings.ToUpper(s[:1]) + s[1:]
+}
