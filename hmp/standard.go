@@ -1,0 +1,160 @@
+package hmp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// row is what QEMU's table says of a command.
+type row struct {
+	name, args, params, help string
+	preconfig                bool
+}
+
+// topRows are the commands that a machine of this package may have. The texts
+// are on the wire (help prints them), the argument descriptions decide what is
+// accepted; both are QEMU 10.0's.
+var topRows = []row{
+	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image"},
+	{name: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
+	{name: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
+	{name: "cont|c", help: "resume emulation"},
+	{name: "cpu", args: "index:i", params: "index", help: "set the default CPU"},
+	{name: "device_add", args: "device:O", params: "driver[,prop=value][,...]",
+		help: "add device, like -device on the command line"},
+	{name: "device_del", args: "id:s", params: "device", help: "remove device"},
+	{name: "drive_del", args: "id:B", params: "device", help: "remove host block device"},
+	{name: "eject", args: "force:-f,device:B", params: "[-f] device",
+		help: "eject a removable medium (use -f to force it)"},
+	{name: "exit_preconfig", help: "exit the preconfig state", preconfig: true},
+	{name: "gdbserver", args: "device:s?", params: "[device]",
+		help: "start gdbserver on given device (default 'tcp::1234'), stop with 'none'"},
+	{name: "help|?", args: "name:S?", params: "[cmd]", help: "show the help", preconfig: true},
+	{name: "info", args: "item:s?", params: "[subcommand]",
+		help: "show various information about the system state", preconfig: true},
+	{name: "memsave", args: "val:l,size:i,filename:s", params: "addr size file",
+		help: "save to disk virtual memory dump starting at 'addr' of size 'size'"},
+	{name: "netdev_add", args: "netdev:O",
+		params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user],id=str[,prop=value][,...]",
+		help:   "add host network device"},
+	{name: "netdev_del", args: "id:s", params: "id", help: "remove host network device"},
+	{name: "nmi", help: "inject an NMI"},
+	{name: "object_add", args: "object:S", params: "[qom-type=]type,id=str[,prop=value][,...]", help: "create QOM object"},
+	{name: "object_del", args: "id:s", params: "id", help: "destroy QOM object"},
+	{name: "pmemsave", args: "val:l,size:i,filename:s", params: "addr size file",
+		help: "save to disk physical memory dump starting at 'addr' of size 'size'"},
+	{name: "print|p", args: "fmt:/,val:l", params: "/fmt expr",
+		help: "print expression value (use $reg for CPU register access)"},
+	{name: "qom-get", args: "path:s,property:s", params: "path property", help: "print QOM property", preconfig: true},
+	{name: "qom-list", args: "path:s?", params: "path", help: "list QOM properties", preconfig: true},
+	{name: "qom-set", args: "json:-j,path:s,property:s,value:S", params: "[-j] path property value",
+		help: "set QOM property.\n\t\t\t-j: the value is specified in json format.", preconfig: true},
+	{name: "quit|q", help: "quit the emulator", preconfig: true},
+	{name: "ringbuf_read", args: "device:s,size:i", params: "device size",
+		help: "Read from a ring buffer character device"},
+	{name: "ringbuf_write", args: "device:s,data:s", params: "device data",
+		help: "Write to a ring buffer character device"},
+	{name: "set_link", args: "name:s,up:b", params: "name on|off",
+		help: "change the link status of a network adapter"},
+	{name: "stop|s", help: "stop emulation"},
+	{name: "sum", args: "start:i,size:i", params: "addr size", help: "compute the checksum of a memory region"},
+	{name: "system_powerdown", help: "send system power down event"},
+	{name: "system_reset", help: "reset the system"},
+	{name: "system_wakeup", help: "wakeup guest from suspend"},
+	{name: "x", args: "fmt:/,addr:l", params: "/fmt addr", help: "virtual memory dump starting at 'addr'"},
+	{name: "xp", args: "fmt:/,addr:l", params: "/fmt addr", help: "physical memory dump starting at 'addr'"},
+}
+
+// infoRows are the sub-commands of info.
+var infoRows = []row{
+	{name: "block", args: "nodes:-n,verbose:-v,device:B?", params: "[-n] [-v] [device]",
+		help: "show info of one block device or all block devices (-n: show named nodes; -v: show details)"},
+	{name: "block-jobs", help: "show progress of ongoing block device operations"},
+	{name: "blockstats", help: "show block device statistics"},
+	{name: "chardev", help: "show the character devices", preconfig: true},
+	{name: "cpus", help: "show infos for each CPU"},
+	{name: "history", help: "show the command line history", preconfig: true},
+	{name: "hotpluggable-cpus", help: "Show information about hotpluggable CPUs", preconfig: true},
+	{name: "iothreads", help: "show iothreads", preconfig: true},
+	{name: "irq", help: "show the interrupts statistics (if available)"},
+	{name: "kvm", help: "show KVM information"},
+	{name: "memdev", help: "show memory backends", preconfig: true},
+	{name: "memory-devices", help: "show memory devices"},
+	{name: "memory_size_summary",
+		help: "show the amount of initially allocated and present hotpluggable (if enabled) memory in bytes."},
+	{name: "mtree", args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D", params: "[-f][-d][-o][-D]",
+		help: "show memory tree (-f: dump flat view for address spaces;-d: dump dispatch tree, valid with -f only);" +
+			"-o: dump region owners/parents;-D: dump disabled regions"},
+	{name: "name", help: "show the current VM name", preconfig: true},
+	{name: "network", help: "show the network state"},
+	{name: "numa", help: "show NUMA information"},
+	{name: "pci", help: "show PCI info"},
+	{name: "pic", help: "show PIC state"},
+	{name: "qdm", help: "show qdev device model list", preconfig: true},
+	{name: "qom-tree", args: "path:s?", params: "[path]", help: "show QOM composition tree", preconfig: true},
+	{name: "qtree", args: "brief:-b", params: "[-b]", help: "show device tree (-b: brief, omit properties)"},
+	{name: "ramblock", help: "Display system ramblock information"},
+	{name: "registers", args: "cpustate_all:-a,vcpu:i?", params: "[-a|vcpu]",
+		help: "show the cpu registers (-a: show register info for all cpus; vcpu: specific vCPU to query;" +
+			" show the current CPU's registers if no argument is specified)"},
+	{name: "roms", help: "show roms"},
+	{name: "status", help: "show the current VM status (running|paused)", preconfig: true},
+	{name: "uuid", help: "show the current VM UUID", preconfig: true},
+	{name: "version", help: "show the version of QEMU", preconfig: true},
+}
+
+// Handlers binds handlers to the commands of the standard table, by the first
+// of the command's names; sub-commands of info have "info " before it
+// ("quit", "info status").
+type Handlers[Y any] map[string]Handler[Y]
+
+// StandardTable builds the table of the commands that have a handler in h,
+// with QEMU's names, arguments and texts. What has none is absent: entering
+// it is an unknown command. The commands that need nothing but the monitor
+// are always there: help, info, info history and print. A key of h that names
+// no standard command, or names one of these, or has no handler, is an error.
+func StandardTable[Y any](h Handlers[Y]) (*Table[Y], error) {
+	bound := builtins[Y]()
+	for name, handler := range h {
+		if _, taken := bound[name]; taken || name == "info" {
+			return nil, fmt.Errorf("hmp: %q is built in", name)
+		}
+		if handler.Run == nil && handler.RunCo == nil {
+			return nil, fmt.Errorf("hmp: %q has no handler", name)
+		}
+		bound[name] = handler
+	}
+	info := bind(infoRows, "info ", bound)
+	bound["info"] = Handler[Y]{} // its sub-commands are all it does
+	top := bind(topRows, "", bound)
+	for i := range top {
+		if top[i].Name == "info" {
+			top[i].Sub = info
+		}
+	}
+	if left := slices.Sorted(maps.Keys(bound)); len(left) > 0 {
+		return nil, fmt.Errorf("hmp: no standard command is called %q", left[0])
+	}
+	return NewTable(top)
+}
+
+// bind makes commands of the rows that have a handler, and takes those
+// handlers out of bound.
+func bind[Y any](rows []row, prefix string, bound Handlers[Y]) []Command[Y] {
+	var cmds []Command[Y]
+	for _, r := range rows {
+		first, _, _ := strings.Cut(r.name, "|")
+		handler, ok := bound[prefix+first]
+		if !ok {
+			continue
+		}
+		delete(bound, prefix+first)
+		cmds = append(cmds, Command[Y]{
+			Name: r.name, Args: r.args, Params: r.params, Help: r.help,
+			Preconfig: r.preconfig, Handler: handler,
+		})
+	}
+	return cmds
+}
