@@ -1,0 +1,52 @@
+# backplane's targets. CONTRIBUTING.md says what each is for; `make` alone lists them.
+
+GO      ?= go
+# Linters are pinned in a module of their own, so that the library's go.mod stays light.
+LINTERS := bin/golangci-lint bin/staticcheck bin/govulncheck
+BENCH   ?= .
+
+.PHONY: help test race lint fmt-check fuzz-smoke bench e2e demo generate-check guest-check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## unit tests, no race detector (under 3 minutes)
+	$(GO) test ./...
+
+race: ## unit tests under the race detector, with invariants checked
+	$(GO) test -race -timeout 20m ./...
+
+lint: fmt-check $(LINTERS) ## gofmt, vet, golangci-lint, staticcheck, govulncheck
+	$(GO) vet ./...
+	bin/golangci-lint run ./...
+	bin/staticcheck ./...
+	tools/vulncheck
+
+fmt-check: ## fail if a file is not gofmt'ed
+	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [ -n "$$out" ]; then echo "not gofmt'ed:"; echo "$$out"; exit 1; fi
+
+bin/%: tools/go.mod tools/go.sum
+	@mkdir -p bin
+	cd tools && $(GO) build -o ../bin/ $$($(GO) list tool | grep '/$*$$')
+
+fuzz-smoke: ## every fuzz target: 30 s the required ones, a few seconds the rest
+	tools/fuzz-smoke
+
+bench: ## benchmarks with allocations (BENCH=regexp selects)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+e2e: ## end-to-end tests of the binary, in the module test/
+	cd test && $(GO) vet ./... && $(GO) test ./...
+
+demo: ## plug and unplug a disk in a running guest, and show the timeline
+	$(GO) run ./cmd/backplane demo
+
+generate-check: ## regenerate code and fail if anything changes
+	tools/generate-check
+
+guest-check: ## rebuild the demo guest and compare it with the committed ELF
+	$(MAKE) -C guest/demo check
+
+clean: ## remove built tools and binaries
+	rm -rf bin .cache
