@@ -131,7 +131,7 @@ func (b *builder) beginValue(kind state, text []byte) {
 		b.stack = append(b.stack, frame{})
 	case tokenString:
 		if s, ok := b.unquote(text); ok {
-			b.complete(s)
+			b.completeString(s)
 		}
 	case tokenInteger, tokenFloat:
 		b.complete(number(kind, string(text)))
@@ -171,6 +171,16 @@ func (b *builder) close() {
 	}
 }
 
+// completeString is complete for a string, which may be a key; a key is never
+// boxed.
+func (b *builder) completeString(s string) {
+	if top := len(b.stack) - 1; top >= 0 && b.stack[top].want == wantKey {
+		b.stack[top].key, b.stack[top].want = s, wantColon
+		return
+	}
+	b.complete(s)
+}
+
 // complete puts a complete value where it belongs.
 func (b *builder) complete(v any) {
 	if len(b.stack) == 0 {
@@ -180,12 +190,7 @@ func (b *builder) complete(v any) {
 	f := &b.stack[len(b.stack)-1]
 	switch {
 	case f.want == wantKey:
-		key, ok := v.(string)
-		if !ok {
-			b.fail("key is not a string in object")
-			return
-		}
-		f.key, f.want = key, wantColon
+		b.fail("key is not a string in object")
 		return
 	case f.dict == nil:
 		f.list = append(f.list, v)

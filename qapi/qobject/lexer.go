@@ -133,16 +133,17 @@ type lexer struct {
 // one long argument does not hold memory for the life of a connection.
 const keepCarry = 64 << 10
 
-// A tokenSink takes tokens from a lexer. The text is valid during the call
-// only.
+// A tokenSink takes tokens from a lexer, and says whether it wants more now.
+// The text is valid during the call only.
 type tokenSink interface {
-	token(kind state, text []byte)
+	token(kind state, text []byte) (more bool)
 }
 
-// feed runs p through the table and hands each token found to sink. A token
-// that outgrows max is handed on with the kind numStates, and what follows its
-// first max+1 bytes counts as a new beginning.
-func (l *lexer) feed(p []byte, sink tokenSink) {
+// feed runs p through the table and hands each token found to sink, until the
+// end of p or until sink wants no more. It returns how much of p it has dealt
+// with. A token that outgrows max is handed on with the kind numStates, and
+// what follows its first max+1 bytes counts as a new beginning.
+func (l *lexer) feed(p []byte, sink tokenSink) int {
 	from := 0 // where the current token's part of p begins
 	for i := 0; i < len(p); {
 		if l.state == inStart {
@@ -162,14 +163,18 @@ func (l *lexer) feed(p []byte, sink tokenSink) {
 		case next == inStart || next == inRecovery:
 			l.state = next
 		case next > numStates:
-			sink.token(next, l.take(p[from:i]))
 			l.state = inStart
 			if next == tokenError {
 				l.state = inRecovery
 			}
+			if !sink.token(next, l.take(p[from:i])) {
+				return i
+			}
 		case len(l.carry)+i-from > l.max:
-			sink.token(numStates, l.take(p[from:i]))
 			l.state = inStart
+			if !sink.token(numStates, l.take(p[from:i])) {
+				return i
+			}
 		default:
 			l.state = next
 		}
@@ -177,6 +182,7 @@ func (l *lexer) feed(p []byte, sink tokenSink) {
 	if l.state != inStart && l.state != inRecovery {
 		l.carry = append(l.carry, p[from:]...)
 	}
+	return len(p)
 }
 
 // skipPlain returns the position of the first byte of p from i on that is not

@@ -24,7 +24,7 @@ const (
 // MaxTokenBytes and MaxTokens. The zero Parser is ready to use.
 type Parser struct {
 	lex  lexer
-	emit func(v any, err error)
+	emit func(v any, err error) (more bool)
 
 	// The message in work, as far as it has come.
 	build            builder
@@ -36,20 +36,34 @@ type Parser struct {
 
 type limits struct{ tokenBytes, tokens, nesting int }
 
-// Feed reads p and calls emit for each value or error that p completes, in
-// order. Errors are *qerr.Error in QEMU's words; v is nil then (and v is nil
-// and err too for JSON null). emit must not call back into the Parser. Feed
-// keeps nothing of p.
+// Feed reads data and calls emit for each value or error that it completes, in
+// order. Errors are *qerr.Error in QEMU's words, and v is nil with them (v and
+// err are nil for JSON null). emit must not call back into the Parser. Feed
+// keeps nothing of data.
 func (p *Parser) Feed(data []byte, emit func(v any, err error)) {
+	p.FeedSome(data, func(v any, err error) bool {
+		emit(v, err)
+		return true
+	})
+}
+
+// FeedSome is Feed for a reader that may have to stop: it returns when emit
+// has returned false, and tells how much of data it has read. The rest is to
+// be fed later.
+func (p *Parser) FeedSome(data []byte, emit func(v any, err error) (more bool)) (n int) {
 	p.begin(emit)
-	p.lex.feed(data, p)
+	n = p.lex.feed(data, p)
 	p.emit = nil
+	return n
 }
 
 // Flush says that the input ends here: what could be complete is, and what
 // cannot be is an error. The Parser is as new afterwards.
 func (p *Parser) Flush(emit func(v any, err error)) {
-	p.begin(emit)
+	p.begin(func(v any, err error) bool {
+		emit(v, err)
+		return true
+	})
 	p.lex.flush(p)
 	if p.tokens > 0 {
 		p.build.fail("premature EOI")
@@ -92,7 +106,7 @@ func ParseJSON(s string) (any, error) {
 	return value, failed
 }
 
-func (p *Parser) begin(emit func(v any, err error)) {
+func (p *Parser) begin(emit func(v any, err error) bool) {
 	if p.limits.nesting == 0 {
 		p.limits = limits{MaxTokenBytes, MaxTokens, MaxNesting}
 	}
@@ -101,9 +115,9 @@ func (p *Parser) begin(emit func(v any, err error)) {
 }
 
 // token takes one token from the lexer. A message ends with the token that
-// closes what is open — or closes what is not: either count going below zero
-// ends it too.
-func (p *Parser) token(kind state, text []byte) {
+// closes what is open, and also with one that closes what is not: either count
+// below zero ends it.
+func (p *Parser) token(kind state, text []byte) (more bool) {
 	switch kind {
 	case tokenBraceOpen:
 		p.braces++
@@ -114,19 +128,18 @@ func (p *Parser) token(kind state, text []byte) {
 	case tokenBracketClose:
 		p.brackets--
 	case tokenError:
-		p.abandon(qerr.New("JSON parse error, stray '%s'", untilNUL(text)))
-		return
+		return p.abandon(qerr.New("JSON parse error, stray '%s'", untilNUL(text)))
 	}
 	if err := p.overLimit(len(text)); err != nil {
-		p.abandon(err)
-		return
+		return p.abandon(err)
 	}
 	p.tokens++
 	p.tokenBytes += len(text)
 	p.build.token(kind, text)
 	if p.braces < 0 || p.brackets < 0 || p.braces == 0 && p.brackets == 0 {
-		p.finish()
+		return p.finish()
 	}
+	return true
 }
 
 // overLimit checks whether one more token of size bytes is too much.
@@ -143,20 +156,19 @@ func (p *Parser) overLimit(size int) *qerr.Error {
 }
 
 // finish ends the message in work with whatever it came to.
-func (p *Parser) finish() {
+func (p *Parser) finish() (more bool) {
 	v, err := p.build.result()
-	p.startMessage()
 	if err != nil {
-		p.emit(nil, err)
-		return
+		return p.abandon(err)
 	}
-	p.emit(v, nil)
+	p.startMessage()
+	return p.emit(v, nil)
 }
 
 // abandon ends the message in work with an error.
-func (p *Parser) abandon(err *qerr.Error) {
+func (p *Parser) abandon(err *qerr.Error) (more bool) {
 	p.startMessage()
-	p.emit(nil, err)
+	return p.emit(nil, err)
 }
 
 func (p *Parser) startMessage() {
