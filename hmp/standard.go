@@ -17,7 +17,7 @@ type row struct {
 // are on the wire (help prints them), the argument descriptions decide what is
 // accepted; both are QEMU 10.0's.
 var topRows = []row{
-	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image"},
+	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
 	{name: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
 	{name: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
 	{name: "cont|c", help: "resume emulation"},
@@ -38,11 +38,11 @@ var topRows = []row{
 		help: "save to disk virtual memory dump starting at 'addr' of size 'size'"},
 	{name: "netdev_add", args: "netdev:O",
 		params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user],id=str[,prop=value][,...]",
-		help:   "add host network device"},
-	{name: "netdev_del", args: "id:s", params: "id", help: "remove host network device"},
+		help:   "add host network device", preconfig: true},
+	{name: "netdev_del", args: "id:s", params: "id", help: "remove host network device", preconfig: true},
 	{name: "nmi", help: "inject an NMI"},
-	{name: "object_add", args: "object:S", params: "[qom-type=]type,id=str[,prop=value][,...]", help: "create QOM object"},
-	{name: "object_del", args: "id:s", params: "id", help: "destroy QOM object"},
+	{name: "object_add", args: "object:S", params: "[qom-type=]type,id=str[,prop=value][,...]", help: "create QOM object", preconfig: true},
+	{name: "object_del", args: "id:s", params: "id", help: "destroy QOM object", preconfig: true},
 	{name: "pmemsave", args: "val:l,size:i,filename:s", params: "addr size file",
 		help: "save to disk physical memory dump starting at 'addr' of size 'size'"},
 	{name: "print|p", args: "fmt:/,val:l", params: "/fmt expr",
@@ -92,7 +92,7 @@ var infoRows = []row{
 	{name: "numa", help: "show NUMA information"},
 	{name: "pci", help: "show PCI info"},
 	{name: "pic", help: "show PIC state"},
-	{name: "qdm", help: "show qdev device model list", preconfig: true},
+	{name: "qdm", help: "show qdev device model list"},
 	{name: "qom-tree", args: "path:s?", params: "[path]", help: "show QOM composition tree", preconfig: true},
 	{name: "qtree", args: "brief:-b", params: "[-b]", help: "show device tree (-b: brief, omit properties)"},
 	{name: "ramblock", help: "Display system ramblock information"},
