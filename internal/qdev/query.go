@@ -1,0 +1,153 @@
+package qdev
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
+)
+
+// ListProperties is the command device-list-properties: what can be set on
+// devices of a class, and the devices that are part of them.
+func (r *Registry) ListProperties(class string) ([]*qom.Property, error) {
+	ty, ok := r.Types.Lookup(class)
+	c := r.classes[class]
+	switch {
+	case !ok:
+		return nil, notFound(class)
+	case c == nil:
+		return nil, qerr.New("Parameter 'typename' expects device")
+	case ty.Abstract:
+		return nil, qerr.New("Parameter 'typename' expects a non-abstract device type")
+	}
+	list := slices.Clone(c.table.all[c.table.hidden:])
+	for i := range c.table.parts {
+		p := &c.table.parts[i]
+		list = append(list, &qom.Property{Name: p.name, Type: "child<" + p.class.Name + ">"})
+	}
+	return list, nil
+}
+
+// Help returns the text of "-device CLASS,help". It takes aliases.
+func (r *Registry) Help(class string) (string, error) {
+	c, err := r.creatable(class)
+	if err != nil {
+		return "", err
+	}
+	lines := make([]string, 0, len(c.table.all))
+	for _, p := range c.table.all[c.table.hidden:] {
+		if p.Set != nil {
+			lines = append(lines, helpLine(p))
+		}
+	}
+	slices.Sort(lines)
+	return c.Name + " options:\n" + strings.Join(lines, ""), nil
+}
+
+func helpLine(p *qom.Property) string {
+	line := fmt.Sprintf("  %s=<%s>", p.Name, p.Type)
+	if p.Description != "" || p.HasDefault {
+		line = fmt.Sprintf("%-24s - %s", line, p.Description)
+	}
+	if p.HasDefault {
+		line += " (default: " + string(qobject.Append(nil, p.Default)) + ")"
+	}
+	return line + "\n"
+}
+
+// Creatable returns the classes that a user can create, sorted by name.
+func (r *Registry) Creatable() []*Class {
+	var out []*Class
+	for _, c := range r.order {
+		if !c.Abstract && !c.Internal {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Class) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// BusInfo is a bus as `info qtree` shows it: plain data.
+type BusInfo struct {
+	Name, Type string
+	Devices    []DeviceInfo
+}
+
+// DeviceInfo is a device as `info qtree` shows it.
+type DeviceInfo struct {
+	Class, ID  string
+	Properties []PropertyInfo
+	Lines      []string // what the bus has to say of it
+	Buses      []BusInfo
+}
+
+// PropertyInfo is a property and its value in words.
+type PropertyInfo struct{ Name, Value string }
+
+// Describer is a device that adds lines of its own to `info qtree`, such as
+// its addresses on the bus.
+type Describer interface{ Describe() []string }
+
+// QTree returns all devices from the system bus down.
+func (t *Tree) QTree() BusInfo { return t.main.info() }
+
+func (b *Bus) info() BusInfo {
+	out := BusInfo{Name: b.name, Type: b.Type()}
+	for d := range b.Devices() {
+		out.Devices = append(out.Devices, describe(d))
+	}
+	return out
+}
+
+func describe(d Device) DeviceInfo {
+	b := d.Dev()
+	out := DeviceInfo{Class: b.class.Name, ID: b.id}
+	for _, p := range b.class.table.fields {
+		out.Properties = append(out.Properties, PropertyInfo{p.Name, p.text(b)})
+	}
+	if s, ok := d.(Describer); ok {
+		out.Lines = s.Describe()
+	}
+	for _, bus := range b.buses {
+		out.Buses = append(out.Buses, bus.info())
+	}
+	return out
+}
+
+// text returns the value of p as qtree shows it.
+func (p *Prop) text(b *Base) string {
+	v := p.kind.get(p, p.in(&b.Object))
+	if p.kind.show != nil {
+		return p.kind.show(p, v)
+	}
+	switch v := v.(type) {
+	case string:
+		return `"` + v + `"`
+	case int64:
+		return fmt.Sprintf("%d (0x%x)", v, uint64(v))
+	case uint64:
+		return fmt.Sprintf("%d (0x%x)", v, v)
+	}
+	return fmt.Sprint(v)
+}
+
+// showSize adds a size in the largest unit of which it is at least one.
+func showSize(_ *Prop, v any) string {
+	var n uint64
+	switch v := v.(type) {
+	case int64:
+		n = uint64(v)
+	case uint64:
+		n = v
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	f, i := float64(n), 0
+	for ; f >= 1000 && i < len(units)-1; i++ {
+		f /= 1024
+	}
+	return fmt.Sprintf("%d (%s %s)", n, strconv.FormatFloat(f, 'g', 3, 64), units[i])
+}
