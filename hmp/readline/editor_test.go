@@ -1,0 +1,255 @@
+package readline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// terminal is the screen line that an editor draws on, as far as the editor
+// uses one.
+type terminal struct {
+	cells  []byte
+	cursor int
+	lines  []string // those that scrolled away
+}
+
+func (s *terminal) write(text string) {
+	for i := 0; i < len(text); i++ {
+		switch {
+		case strings.HasPrefix(text[i:], "\x1b[D"):
+			s.cursor--
+			i += 2
+		case strings.HasPrefix(text[i:], "\x1b[C"):
+			s.cursor++
+			i += 2
+		case strings.HasPrefix(text[i:], "\x1b[K"):
+			s.cells = s.cells[:s.cursor]
+			i += 2
+		case strings.HasPrefix(text[i:], "\x1b[2J\x1b[1;1H"):
+			s.cells, s.cursor, s.lines = nil, 0, nil
+			i += len("\x1b[2J\x1b[1;1H") - 1
+		case text[i] == '\n':
+			s.lines = append(s.lines, string(s.cells))
+			s.cells, s.cursor = nil, 0
+		default:
+			s.put(text[i])
+		}
+	}
+}
+
+func (s *terminal) put(b byte) {
+	if s.cursor == len(s.cells) {
+		s.cells = append(s.cells, b)
+	} else {
+		s.cells[s.cursor] = b
+	}
+	s.cursor++
+}
+
+// check fails unless the screen shows what the editor holds.
+func (s *terminal) check(t *testing.T, e *Editor) {
+	t.Helper()
+	line, cursor := e.Line()
+	if string(s.cells) != "> "+line || s.cursor != cursor+2 {
+		t.Fatalf("screen %q cursor %d, line %q cursor %d", s.cells, s.cursor, line, cursor)
+	}
+}
+
+func newTest(complete Completer) (*Editor, *terminal) {
+	s := &terminal{}
+	e := New("> ", s.write, complete)
+	e.ShowPrompt()
+	return e, s
+}
+
+// typeIn feeds keys and prompts again after each line, which it returns.
+func typeIn(e *Editor, keys string) (lines []string) {
+	for i := range len(keys) {
+		if line, done := e.Feed(keys[i]); done {
+			lines = append(lines, line)
+			e.ShowPrompt()
+		}
+	}
+	return lines
+}
+
+func TestKeys(t *testing.T) {
+	for _, c := range []struct {
+		name, keys, line string
+		cursor           int
+	}{
+		{"insert", "ac\x1b[Db", "abc", 2},
+		{"home and end", "b\x01a\x05c", "abc", 3},
+		{"xterm home and end", "b\x1bOHa\x1bOFc", "abc", 3},
+		{"vt home and end", "b\x1b[1~a\x1b[4~c", "abc", 3},
+		{"left and right stop at the ends", "a\x1b[C\x1b[C\x1b[D\x1b[D\x1b[Db", "ba", 1},
+		{"eight-bit sequences", "b\x9bDa", "ab", 1},
+		{"delete", "abc\x01\x04\x1b[3~", "c", 0},
+		{"delete at the end", "a\x04", "a", 1},
+		{"backspace", "abc\x08\x7f", "a", 1},
+		{"backspace at the start", "a\x01\x08", "a", 0},
+		{"kill to the start", "abcd\x1b[D\x15", "d", 0},
+		{"kill word", "one two  \x17", "one ", 4},
+		{"kill word inside", "one two\x1b[D\x17", "one o", 4},
+		{"clear keeps the line", "ab\x1b[D\x0c", "ab", 1},
+		{"unknown keys", "\x00\x1b[Z\x1b[7~\x1b[~\x1bOX\x1bqa", "a", 1},
+		{"a number without end", "\x1b[" + strings.Repeat("9", 1000) + "~a", "a", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, s := newTest(nil)
+			typeIn(e, c.keys)
+			if line, cursor := e.Line(); line != c.line || cursor != c.cursor {
+				t.Errorf("line %q cursor %d", line, cursor)
+			}
+			s.check(t, e)
+		})
+	}
+}
+
+func TestLineIsBounded(t *testing.T) {
+	e, _ := newTest(func(string) (int, []string) { return 0, []string{strings.Repeat("w", 9000)} })
+	typeIn(e, strings.Repeat("x", MaxLine-10))
+	typeIn(e, "\t12345678901234567890")
+	lines := typeIn(e, "\r")
+	if len(lines) != 1 || len(lines[0]) != MaxLine {
+		t.Fatalf("got %d lines, first of %d bytes", len(lines), len(lines[0]))
+	}
+}
+
+func TestHistory(t *testing.T) {
+	const up, down = "\x1b[A", "\x1b[B"
+	e, s := newTest(nil)
+	if got := typeIn(e, up+down+"one\rtwo\r\rthree\n"); !slices.Equal(got, []string{"one", "two", "", "three"}) {
+		t.Fatalf("lines %q", got)
+	}
+	for _, c := range []struct{ keys, line string }{
+		{up, "three"}, {up, "two"}, {up, "one"}, {up, "one"},
+		{down, "two"}, {down, "three"}, {down, ""}, {down, ""},
+		{"\x10\x10", "two"}, {"\x0e", "three"},
+	} {
+		typeIn(e, c.keys)
+		if line, _ := e.Line(); line != c.line {
+			t.Errorf("after %q: %q, want %q", c.keys, line, c.line)
+		}
+		s.check(t, e)
+	}
+	typeIn(e, up+"\r") // "two" moves to the end
+	if got := e.History(); !slices.Equal(got, []string{"one", "three", "two"}) {
+		t.Errorf("history %q", got)
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	e, _ := newTest(nil)
+	for i := range 3 * MaxHistory {
+		typeIn(e, fmt.Sprintf("line %d\r", i))
+	}
+	typeIn(e, fmt.Sprintf("line %d\r", 2*MaxHistory))
+	got := e.History()
+	if len(got) != MaxHistory || got[0] != fmt.Sprintf("line %d", 2*MaxHistory+1) || got[MaxHistory-1] != fmt.Sprintf("line %d", 2*MaxHistory) {
+		t.Errorf("%d entries, %q to %q", len(got), got[0], got[len(got)-1])
+	}
+}
+
+func TestSecret(t *testing.T) {
+	e, s := newTest(nil)
+	e.SetPrompt("> ", true)
+	typeIn(e, "pass")
+	if string(s.cells) != "> ****" {
+		t.Errorf("screen %q", s.cells)
+	}
+	if got := typeIn(e, "\r"); !slices.Equal(got, []string{"pass"}) || len(e.History()) != 0 {
+		t.Errorf("line %q, history %q", got, e.History())
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		words  []string
+		typed  int
+		line   string
+		screen []string
+	}{
+		{"none", nil, 1, "a", nil},
+		{"single", []string{"abc"}, 1, "abc ", nil},
+		{"twice the same", []string{"abc", "abc"}, 1, "abc ", nil},
+		{"folder", []string{"abc/"}, 1, "abc/", nil},
+		{"empty", []string{""}, 0, "a", nil},
+		{"shorter than typed", []string{""}, 5, "a", nil},
+		{"several", []string{"abcd", "abce"}, 1, "abc", []string{"> a", "abcd      abce      "}},
+		{"sorted in columns", []string{"axx", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "ayy"}, 1, "a", []string{
+			"> a",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  axx" + strings.Repeat(" ", 36),
+			"ayy" + strings.Repeat(" ", 36),
+		}},
+		{"wider than the screen", []string{"b", "a" + strings.Repeat("x", 90)}, 0, "a", []string{
+			"> a", "a" + strings.Repeat("x", 90), "b" + strings.Repeat(" ", 79),
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, s := newTest(func(line string) (int, []string) {
+				if line != "a" {
+					t.Errorf("asked for %q", line)
+				}
+				return c.typed, c.words
+			})
+			typeIn(e, "a\t")
+			if line, _ := e.Line(); line != c.line {
+				t.Errorf("line %q", line)
+			}
+			if !slices.Equal(s.lines, c.screen) {
+				t.Errorf("screen %q", s.lines)
+			}
+			s.check(t, e)
+		})
+	}
+}
+
+func TestCompletionsAreBounded(t *testing.T) {
+	e, s := newTest(func(string) (int, []string) {
+		var words []string
+		for i := range 1000 {
+			words = append(words, fmt.Sprintf("%06d", i))
+		}
+		return 0, words
+	})
+	typeIn(e, "\t")
+	if n := len(strings.Fields(strings.Join(s.lines[1:], " "))); n != MaxCompletions {
+		t.Errorf("%d candidates shown", n)
+	}
+}
+
+func FuzzEditor(f *testing.F) {
+	f.Add([]byte("abc\x1b[D\x1b[Dx\x17\x15\t\r\x1b[A\x0c"))
+	f.Add([]byte("\x9b3~\x1bOH\x1b[99999999999999999999~\x04"))
+	f.Fuzz(func(t *testing.T, keys []byte) {
+		e, s := newTest(func(line string) (int, []string) { return len(line), []string{line + "x", line + "yz"} })
+		for _, b := range keys {
+			if line, done := e.Feed(b); done {
+				if len(line) > MaxLine {
+					t.Fatalf("a line of %d bytes", len(line))
+				}
+				e.ShowPrompt()
+			}
+			s.check(t, e)
+		}
+		if len(e.History()) > MaxHistory {
+			t.Fatal("history has no bound")
+		}
+	})
+}
+
+// BenchmarkFeed types a command of usual length and starts over.
+func BenchmarkFeed(b *testing.B) {
+	e := New("(qemu) ", func(string) {}, nil)
+	keys := []byte("device_add virtio-blk-pci,id=d0,bus=rp0\r")
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, k := range keys {
+			e.Feed(k)
+		}
+	}
+}
