@@ -204,7 +204,8 @@ type monitor struct {
 	backlog Backlog
 	queue   []Request
 	out     bytes.Buffer
-	replies int
+	replies int // how many requests were answered,
+	silent  int // and how many of the answers are to say nothing
 }
 
 func newMonitor(t testing.TB, config Config, reg *Registry[NoYield]) *monitor {
@@ -238,6 +239,10 @@ func (m *monitor) write(p []byte) {
 
 func (m *monitor) run(r Request) {
 	inv := m.session.Prepare(context.Background(), r)
-	m.out.Write(inv.Dispatch(nil))
+	reply := inv.Dispatch(nil)
+	m.out.Write(reply)
 	m.replies++
+	if len(reply) == 0 && inv.Name() == "silent" {
+		m.silent++
+	}
 }

@@ -57,7 +57,7 @@ func (e encoder) array(dst []byte, list []any, depth int) []byte {
 		dst = e.separate(dst, i == 0, depth+1)
 		dst = e.value(dst, v, depth+1)
 	}
-	return append(e.end(dst, len(list) == 0, depth), ']')
+	return append(e.end(dst, depth), ']')
 }
 
 func (e encoder) object(dst []byte, d *Dict, depth int) []byte {
@@ -69,7 +69,7 @@ func (e encoder) object(dst []byte, d *Dict, depth int) []byte {
 		dst = append(AppendString(dst, m.key), ": "...)
 		dst = e.value(dst, m.value, depth+1)
 	}
-	return append(e.end(dst, d.Len() == 0, depth), '}')
+	return append(e.end(dst, depth), '}')
 }
 
 // separate appends what stands before an element.
@@ -85,9 +85,10 @@ func (e encoder) separate(dst []byte, first bool, depth int) []byte {
 	return append(dst, ", "...)
 }
 
-// end appends what stands before a closing bracket.
-func (e encoder) end(dst []byte, empty bool, depth int) []byte {
-	if e.pretty && !empty {
+// end appends what stands before a closing bracket, also when nothing stands
+// between the two.
+func (e encoder) end(dst []byte, depth int) []byte {
+	if e.pretty {
 		return appendLine(dst, depth)
 	}
 	return dst

@@ -67,8 +67,10 @@ func TestAppendPretty(t *testing.T) {
     "return": {
         "list": [
             1,
-            [],
-            {}
+            [
+            ],
+            {
+            }
         ]
     },
     "id": "x"
