@@ -1,0 +1,357 @@
+package virtio
+
+import (
+	"github.com/backplane-vm/backplane/internal/virtio/vring"
+)
+
+// Bits of the device status (virtio 1.2 §2.1).
+const (
+	StatusAcknowledge = 0x01
+	StatusDriver      = 0x02
+	StatusDriverOK    = 0x04
+	StatusFeaturesOK  = 0x08
+	StatusNeedsReset  = 0x40
+	StatusFailed      = 0x80
+)
+
+// Features that belong to no kind (virtio 1.2 §6).
+const (
+	FeatureIndirectDesc = 1 << 28
+	FeatureEventIndex   = 1 << 29
+	FeatureVersion1     = 1 << 32
+)
+
+// NoVector is a message vector that stands for none.
+const NoVector = 0xffff
+
+// MaxQueues is the largest number of queues: the notification area of the PCI
+// transport has room for 4096/4.
+const MaxQueues = 1024
+
+// A Kind is what a device of one type does with its queues. All methods run
+// under the BQL.
+type Kind interface {
+	// HandleQueue runs in the main context after the driver notified queue
+	// i of a device that works. It takes what it can and does not block.
+	HandleQueue(i int)
+	// Config returns the device-specific configuration, little-endian; the
+	// caller reads it before the next call.
+	Config() []byte
+	// Reset forgets the state that the driver set up. Requests in flight go
+	// on, and end without the guest.
+	Reset()
+}
+
+// A Transport carries interrupts from a Core to its driver.
+type Transport interface {
+	// NotifyQueue tells the driver of used buffers: vector is the queue's.
+	NotifyQueue(vector uint16)
+	// NotifyConfig tells the driver that the configuration changed.
+	NotifyConfig(vector uint16)
+	// Kick has Core.RunQueues called soon from the main context.
+	Kick()
+	// Quiet takes back interrupts that the driver has not looked at, because
+	// the device was reset.
+	Quiet()
+}
+
+// Queue is a virtqueue with the registers that set it up.
+type Queue struct {
+	vring.Queue
+	max     uint16 // size offered
+	size    uint16
+	vector  uint16
+	enabled bool
+	kicked  bool // notified, HandleQueue has yet to run
+
+	desc, avail, used uint64
+}
+
+// Core is the state of one virtio device towards its driver. Make it with
+// NewCore; all methods want the BQL.
+type Core struct {
+	kind      Kind
+	transport Transport
+	memory    vring.Memory
+	queues    []Queue
+
+	offered  uint64 // features
+	accepted uint64 // features, as far as the driver has written them
+
+	status       uint8
+	generation   uint8 // of the configuration
+	configVector uint16
+	offerSelect  uint32
+	acceptSelect uint32
+	queueSelect  uint16
+
+	inFlight  int
+	epoch     uint64 // counts resets; a request of an older one is silent
+	resetting bool   // waits for inFlight to become zero
+	gone      bool   // the device left its guest for good
+}
+
+// NewCore returns a device after reset with the kind's features and queues of
+// the given sizes. memory is the guest's, as the device reaches it by DMA.
+func NewCore(kind Kind, transport Transport, memory vring.Memory, features uint64, sizes []uint16) *Core {
+	c := &Core{kind: kind, transport: transport, memory: memory,
+		offered: features | FeatureVersion1, queues: make([]Queue, len(sizes))}
+	for i, n := range sizes {
+		c.queues[i].max = n
+	}
+	c.clear()
+	return c
+}
+
+// Queue returns queue i.
+func (c *Core) Queue(i int) *Queue { return &c.queues[i] }
+
+// Has says whether the driver accepted all features of the set.
+func (c *Core) Has(features uint64) bool { return c.accepted&features == features }
+
+// Status is the status register.
+func (c *Core) Status() uint8 { return c.status }
+
+// Working says whether queues are to be handled: the driver is ready and
+// nothing is broken.
+func (c *Core) Working() bool {
+	return c.status&(StatusDriverOK|StatusNeedsReset) == StatusDriverOK && !c.resetting && !c.gone
+}
+
+// clear puts all registers to their reset values.
+func (c *Core) clear() {
+	c.accepted, c.status, c.configVector = 0, 0, NoVector
+	c.offerSelect, c.acceptSelect, c.queueSelect = 0, 0, 0
+	for i := range c.queues {
+		q := &c.queues[i]
+		q.Queue.Reset()
+		*q = Queue{max: q.max, size: q.max, vector: NoVector}
+	}
+}
+
+// Reset stops the device. With requests in flight the status register reads as
+// before until they have ended.
+func (c *Core) Reset() {
+	status := c.status
+	c.epoch++
+	c.clear()
+	c.transport.Quiet()
+	c.kind.Reset()
+	if c.inFlight > 0 {
+		c.status, c.resetting = status, true
+	}
+}
+
+// Leave stops the device for good: no request in flight touches the guest any
+// more, and nothing restarts it.
+func (c *Core) Leave() {
+	c.Reset()
+	c.gone = true
+}
+
+// Break says that the driver broke the protocol: the device stops until reset
+// (virtio 1.2 §2.1.2).
+func (c *Core) Break() {
+	if c.status&StatusNeedsReset != 0 || c.resetting {
+		return
+	}
+	told := c.status&StatusDriverOK != 0
+	c.status |= StatusNeedsReset
+	if told {
+		c.ConfigChanged()
+	}
+}
+
+// ConfigChanged tells the driver to read the configuration again.
+func (c *Core) ConfigChanged() {
+	c.generation++
+	if c.status&StatusDriverOK != 0 && !c.resetting && !c.gone {
+		c.transport.NotifyConfig(c.configVector)
+	}
+}
+
+// setStatus is a guest write of the status register.
+func (c *Core) setStatus(v uint8) {
+	switch {
+	case v == 0:
+		c.Reset()
+		return
+	case c.resetting || c.gone:
+		return
+	}
+	if v&StatusFeaturesOK != 0 && c.status&StatusFeaturesOK == 0 && !c.acceptable() {
+		v &^= StatusFeaturesOK
+	}
+	started := v&^c.status&StatusDriverOK != 0
+	c.status = v | c.status&StatusNeedsReset
+	if started {
+		for i := range c.queues {
+			c.queues[i].kicked = c.queues[i].Ready()
+		}
+		c.transport.Kick()
+	}
+}
+
+// acceptable says whether the device works with the features that the driver
+// wants: some of what it offered, and the modern protocol.
+func (c *Core) acceptable() bool {
+	return c.accepted&^c.offered == 0 && c.accepted&FeatureVersion1 != 0
+}
+
+// enable makes the selected queue ready with its registers.
+func (c *Core) enable(q *Queue) {
+	if q.enabled || c.resetting || c.gone {
+		return
+	}
+	q.enabled = true
+	if q.Start(c.memory, vring.Config{
+		Size: q.size, Desc: q.desc, Avail: q.avail, Used: q.used,
+		EventIndex: c.Has(FeatureEventIndex), Indirect: c.Has(FeatureIndirectDesc),
+	}) != nil {
+		c.Break()
+	}
+}
+
+// Notify is the driver's notification of queue i. Numbers out of range are
+// ignored.
+func (c *Core) Notify(i int) {
+	if i < 0 || i >= len(c.queues) || !c.Working() {
+		return
+	}
+	c.queues[i].kicked = true
+	c.transport.Kick()
+}
+
+// RunQueues has the Kind handle the queues that were notified. It runs in the
+// main context.
+func (c *Core) RunQueues() {
+	for i := range c.queues {
+		if q := &c.queues[i]; q.kicked {
+			q.kicked = false
+			if c.Working() && q.Ready() {
+				c.kind.HandleQueue(i)
+			}
+		}
+	}
+}
+
+// Request is the part of a request in flight that ties it to a device: which
+// queue it came from, and whether the guest still waits for it.
+type Request struct {
+	vring.Element
+	core  *Core
+	queue int
+	epoch uint64
+}
+
+// Pop takes the next chain of queue i into r and counts it as in flight, until
+// Done. It returns false when there is none or the device broke.
+func (c *Core) Pop(i int, r *Request) bool {
+	if !c.Working() {
+		return false
+	}
+	ok, err := c.queues[i].Pop(&r.Element)
+	if err != nil {
+		c.Break()
+	}
+	if !ok {
+		return false
+	}
+	r.core, r.queue, r.epoch = c, i, c.epoch
+	c.inFlight++
+	return true
+}
+
+// InFlight is how many requests were popped and are not done.
+func (c *Core) InFlight() int { return c.inFlight }
+
+// Live says whether the guest still waits for the request: no reset and no
+// unplug came in between.
+func (r *Request) Live() bool {
+	return r.core != nil && r.epoch == r.core.epoch && r.core.status&StatusNeedsReset == 0
+}
+
+// Read copies device-readable bytes from off on into p, and returns how many
+// there were. A request that is not live has none.
+func (r *Request) Read(off uint64, p []byte) int {
+	if !r.Live() {
+		return 0
+	}
+	n, err := r.core.queues[r.queue].Read(&r.Element, off, p)
+	if err != nil {
+		r.core.Break()
+	}
+	return n
+}
+
+// Write copies p to device-writable bytes from off on, and returns how many
+// fitted; none if the request is not live.
+func (r *Request) Write(off uint64, p []byte) int {
+	if !r.Live() {
+		return 0
+	}
+	n, err := r.core.queues[r.queue].Write(&r.Element, off, p)
+	if err != nil {
+		r.core.Break()
+	}
+	return n
+}
+
+// Done ends the request: the driver gets its buffers back with written bytes
+// filled, and an interrupt if it wants one. What is not live ends silently. The
+// caller may use r again.
+func (r *Request) Done(written uint32) {
+	c := r.core
+	if r.Live() {
+		c.push(r, written)
+	}
+	r.core = nil
+	c.inFlight--
+	if c.resetting && c.inFlight == 0 {
+		c.resetting = false
+		c.status = 0
+	}
+}
+
+func (c *Core) push(r *Request, written uint32) {
+	q := &c.queues[r.queue]
+	if err := q.Push(&r.Element, written); err != nil {
+		c.Break()
+		return
+	}
+	tell, err := q.ShouldNotify()
+	if err != nil {
+		c.Break()
+		return
+	}
+	if tell {
+		c.transport.NotifyQueue(q.vector)
+	}
+}
+
+// Idle asks the driver to notify queue i again, and says whether something came
+// meanwhile, so that the caller goes on instead.
+func (c *Core) Idle(i int) bool {
+	if !c.Working() {
+		return true
+	}
+	q := &c.queues[i]
+	if q.SetNotify(true) != nil {
+		c.Break()
+		return true
+	}
+	empty, err := q.Empty()
+	if err != nil {
+		c.Break()
+		return true
+	}
+	return empty
+}
+
+// Busy asks the driver not to notify queue i while the device looks at it
+// anyway.
+func (c *Core) Busy(i int) {
+	if c.Working() && c.queues[i].SetNotify(false) != nil {
+		c.Break()
+	}
+}
