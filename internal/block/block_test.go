@@ -52,6 +52,19 @@ func (f *fixture) add(o block.Options) *block.Node {
 	return n
 }
 
+// attach makes a backend that writes.
+func (f *fixture) attach(g *block.Graph, n *block.Node, path string) (*block.Backend, error) {
+	b, err := g.Attach(n, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Claim(false, false); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
 func (f *fixture) image(size int) string {
 	path := filepath.Join(f.TempDir(), "disk.img")
 	if err := os.WriteFile(path, bytes.Repeat([]byte{0xa5}, size), 0o600); err != nil {
@@ -67,7 +80,7 @@ func TestReadWriteThroughRawAndFile(t *testing.T) {
 	if got := n.Length(); got != 1024 {
 		t.Errorf("length %d, want 1024", got)
 	}
-	b, err := f.g.Attach(n, "/machine/peripheral/a/virtio-backend", false, false)
+	b, err := f.attach(f.g, n, "/machine/peripheral/a/virtio-backend")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +159,11 @@ func TestErrorsAndNothingLeft(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	f := newFixture(t)
 	n := f.add(block.Options{Driver: "null-co", NodeName: "n0"})
-	a, err := f.g.Attach(n, "/machine/peripheral/a/virtio-backend", false, false)
+	a, err := f.attach(f.g, n, "/machine/peripheral/a/virtio-backend")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.g.Attach(n, "/machine/peripheral/b/virtio-backend", false, false)
+	_, err = f.attach(f.g, n, "/machine/peripheral/b/virtio-backend")
 	want := "Permission conflict on node 'n0': permissions 'write' are both required by block device " +
 		"'/machine/peripheral/a/virtio-backend' (uses node 'n0' as 'root' child) and unshared by block device " +
 		"'/machine/peripheral/b/virtio-backend' (uses node 'n0' as 'root' child)."
@@ -172,7 +185,7 @@ func TestPermissions(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	f := newFixture(t)
 	n := f.add(block.Options{Driver: "raw", NodeName: "r", ReadOnly: true, File: &block.Options{Driver: "file", Filename: f.image(512)}})
-	b, err := f.g.Attach(n, "/d", false, false)
+	b, err := f.attach(f.g, n, "/d")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +206,12 @@ func TestImageLocks(t *testing.T) {
 	f, g := newFixture(t), newFixture(t)
 	path := f.image(4096)
 	o := block.Options{Driver: "raw", NodeName: "d", File: &block.Options{Driver: "file", Filename: path}}
-	a, err := f.g.Attach(f.add(o), "/a", false, false)
+	a, err := f.attach(f.g, f.add(o), "/a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := g.add(o) // opening is allowed, using is not
-	if _, err := g.g.Attach(other, "/b", false, false); err == nil || err.Error() != `Failed to get "write" lock` {
+	if _, err := f.attach(g.g, other, "/b"); err == nil || err.Error() != `Failed to get "write" lock` {
 		t.Errorf("second machine: %v", err)
 	}
 	if qemuIO, err := exec.LookPath("qemu-io"); err == nil {
@@ -208,7 +221,7 @@ func TestImageLocks(t *testing.T) {
 		}
 	}
 	a.Close()
-	b, err := g.g.Attach(other, "/b", false, false)
+	b, err := f.attach(g.g, other, "/b")
 	if err != nil {
 		t.Fatalf("after the first let go: %v", err)
 	}
@@ -218,7 +231,7 @@ func TestImageLocks(t *testing.T) {
 func TestNullLatencyAndZeroes(t *testing.T) {
 	f := newFixture(t)
 	n := f.add(block.Options{Driver: "null-co", NodeName: "n", LatencyNS: 1000, ReadZeroes: true, Size: 1 << 20})
-	b, err := f.g.Attach(n, "/a", false, false)
+	b, err := f.attach(f.g, n, "/a")
 	if err != nil {
 		t.Fatal(err)
 	}

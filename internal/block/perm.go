@@ -126,25 +126,41 @@ type Backend struct {
 	open bool
 }
 
-// Attach makes node usable by the device with the given QOM path. The device
-// reads, and writes unless the node is read-only or readOnly is set; others
-// may write at the same time only if shareRW is set.
-func (g *Graph) Attach(node *Node, path string, readOnly, shareRW bool) (*Backend, error) {
-	b := &Backend{path: path, open: true, use: use{
-		node: node, desc: "block device '" + path + "'", role: "root",
-		need: ConsistentRead, share: ConsistentRead | WriteUnchanged | Resize,
-	}}
-	if !readOnly && !node.readOnly {
-		b.use.need |= Write
-	}
-	if shareRW {
-		b.use.share |= Write
-	}
-	b.use.owner = b
+// Attach makes a backend on node for the device with the given QOM path. It
+// keeps the node from being deleted and does not restrict anybody; what the
+// device will do it says with [Backend.Claim].
+func (g *Graph) Attach(node *Node, path string) (*Backend, error) {
+	b := &Backend{path: path, open: true}
+	b.use = use{node: node, desc: "block device '" + path + "'", role: "root", share: AllPerms, owner: b}
 	if err := b.use.attach(); err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// Claim states that the device reads and, unless the node or readOnly forbids
+// it, writes, and that others may write at the same time only if shareRW is
+// set. On error nothing has changed.
+func (b *Backend) Claim(readOnly, shareRW bool) error {
+	u := use{
+		node: b.use.node, desc: b.use.desc, role: b.use.role, owner: b,
+		need: ConsistentRead, share: ConsistentRead | WriteUnchanged | Resize,
+	}
+	if !readOnly && !b.use.node.readOnly {
+		u.need |= Write
+	}
+	if shareRW {
+		u.share |= Write
+	}
+	was := b.use
+	b.use.drop()
+	b.use = u
+	if err := b.use.attach(); err != nil {
+		b.use = was
+		_ = b.use.attach() // what was allowed before is allowed again
+		return err
+	}
+	return nil
 }
 
 // Node returns what the backend is attached to.

@@ -1,0 +1,46 @@
+package machine
+
+// An Event is something that happened to the machine and that clients are
+// told. It is one of the types below.
+type Event interface{ event() }
+
+// Stopped says that the guest has stopped executing.
+type Stopped struct{}
+
+// Resumed says that the guest executes.
+type Resumed struct{}
+
+// WasReset says that the machine has been reset.
+type WasReset struct{ Cause ShutdownCause }
+
+// ShuttingDown says that the machine will end.
+type ShuttingDown struct{ Cause ShutdownCause }
+
+// PoweringDown says that the guest was asked to power down.
+type PoweringDown struct{}
+
+// DeviceDeleted says that a device is gone and its id, path and resources are
+// free. ID is "" for a device without one.
+type DeviceDeleted struct{ ID, Path string }
+
+// DeviceUnplugError says that the guest refused to let a device go.
+type DeviceUnplugError struct{ ID, Path string }
+
+func (Stopped) event()           {}
+func (Resumed) event()           {}
+func (WasReset) event()          {}
+func (ShuttingDown) event()      {}
+func (PoweringDown) event()      {}
+func (DeviceDeleted) event()     {}
+func (DeviceUnplugError) event() {}
+
+// Observe has f called for every event, under the BQL and in order. f must
+// not block. It is for use before Start.
+func (m *Machine) Observe(f func(Event)) { m.observers = append(m.observers, f) }
+
+func (m *Machine) emit(e Event) {
+	m.BQL.AssertHeld()
+	for _, f := range m.observers {
+		f(e)
+	}
+}

@@ -1,0 +1,213 @@
+// Package machine is what every machine has, whatever its board: threads and
+// clocks, the big lock, RCU, the main loop, memory map, block graph, object
+// and device trees, CPUs, and the run state with its transitions.
+//
+// A board (internal/machine/virt) makes a [Machine] with [New], puts devices
+// and CPUs into it under the BQL, and calls [Machine.Start].
+//
+// # Threads
+//
+// The main loop ("main"), one thread a CPU ("CPU 0/TCG", ...), the RCU
+// reclaimer ("call_rcu") and the workers of the I/O pool. All are started
+// through the machine's sched.World and have ended when Close returns.
+//
+// # Rules
+//
+// Devices, QOM, the block graph and the run state change under the BQL. Run
+// state changes that wait for CPUs are coroutines of the main context
+// ([Machine.Stop], [Machine.Reset]): nothing is dropped, and nobody is kept
+// waiting who need not be. Fields of Machine are set by New and immutable.
+package machine
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/bql"
+	"github.com/backplane-vm/backplane/internal/mem"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/rcu"
+)
+
+// PoolWorkers is how many blocking operations of the host run at once, QEMU's
+// thread-pool-max.
+const PoolWorkers = 64
+
+// Config says what New needs to know.
+type Config struct {
+	Name string // -name; "" for none
+	UUID string // -uuid; "" for none
+
+	// Registry holds the classes of devices the machine can have.
+	Registry *qdev.Registry
+	// Warn takes messages for whoever runs the machine; nil drops them. It
+	// may be called from any thread and must not block for long.
+	Warn func(text string)
+}
+
+// A Machine is one virtual machine. Its own fields are immutable after New.
+type Machine struct {
+	Config
+	World    *sched.World
+	BQL      *bql.Lock
+	RCU      *rcu.Domain
+	Loop     *aio.MainLoop
+	Realtime *aio.Clock // always runs
+	Virtual  *aio.Clock // stands still while the guest does
+	Pool     *aio.Pool
+	Blocks   *block.Graph
+	Map      *mem.Map
+	Memory   *mem.Region // the root of system memory
+	System   *mem.AddressSpace
+	QOM      *qom.Tree
+	Devices  *qdev.Tree
+
+	cpus      []*CPU // immutable once started
+	observers []func(Event)
+	resets    []func()
+
+	stateLock coro.Mutex // held across a change of run state
+	state     RunState   // BQL
+	reachable atomic.Bool
+	shutdown  chan struct{} // closed once shutdown has been asked for
+	cause     ShutdownCause // BQL
+	main      *sched.Thread // set by Start
+}
+
+// New returns a machine without devices or CPUs, in state prelaunch. Until
+// [Machine.Start] it is the caller's alone. [Machine.Close] gives back what it
+// holds.
+func New(c Config) *Machine {
+	if c.Warn == nil {
+		c.Warn = func(string) {}
+	}
+	w := sched.NewWorld()
+	m := &Machine{Config: c, World: w, BQL: bql.New(w), state: Prelaunch, shutdown: make(chan struct{})}
+	m.RCU = rcu.New(rcu.Options{World: w, Around: func(t *sched.Thread, batch func()) {
+		m.BQL.Lock(t, "call_rcu")
+		defer m.BQL.Unlock(t)
+		batch()
+	}})
+	m.Loop = aio.NewMainLoop(w, m.BQL)
+	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
+	m.Pool = aio.NewPool(w, PoolWorkers)
+	m.Blocks = block.NewGraph(m.Pool, m.Realtime)
+	m.Map = mem.NewMap(mem.Config{BQL: m.BQL, RCU: m.RCU, Warn: c.Warn})
+	m.Memory = m.Map.Container(nil, "system", mem.Whole)
+	m.System = m.Map.NewAddressSpace("memory", m.Memory)
+	m.QOM = qom.NewTree(c.Registry.Types)
+	m.Devices = qdev.New(qdev.Config{
+		Registry: c.Registry, QOM: m.QOM, RCU: m.RCU, Clock: m.Virtual.Now,
+		Backends:    backends{m.Blocks},
+		Deleted:     func(id, path string) { m.emit(DeviceDeleted{ID: id, Path: path}) },
+		UnplugError: func(id, path string) { m.emit(DeviceUnplugError{ID: id, Path: path}) },
+	})
+	return m
+}
+
+// Locked runs f under the BQL on a thread identity made for it, for callers
+// that are no thread of the machine. It blocks until the lock is free.
+func (m *Machine) Locked(who string, f func()) {
+	t := m.World.Adopt(who)
+	m.BQL.Lock(t, who)
+	defer m.BQL.Unlock(t)
+	f()
+}
+
+// ErrClosed says that a machine was shut down before it could do what was
+// asked.
+var ErrClosed = errors.New("machine: closed")
+
+// Do runs f as a coroutine of the main context and waits until it has
+// returned, for callers that are no thread of the machine and hold no lock of
+// it. It returns [ErrClosed] if the machine is closed first.
+func (m *Machine) Do(name string, f func(co *coro.Co)) error {
+	done := make(chan bool, 1)
+	if !m.reachable.Load() {
+		return ErrClosed
+	}
+	m.Loop.Main.Spawn(name, func(co *coro.Co) {
+		finished := false
+		defer func() { done <- finished }()
+		f(co)
+		finished = true
+	})
+	if !<-done {
+		return ErrClosed
+	}
+	return nil
+}
+
+// OnReset has f called under the BQL, with CPUs paused, whenever the machine
+// is reset, before the devices are. It is for boards, before Start.
+func (m *Machine) OnReset(f func()) { m.resets = append(m.resets, f) }
+
+// Start lets the main loop and the CPUs' threads run. The guest executes once
+// the run state says so ([Machine.Cont]).
+func (m *Machine) Start() {
+	m.Locked("start", func() {
+		m.resetDevices()
+		m.Devices.SetReady()
+	})
+	m.main = m.World.Go("main", m.Loop.Run)
+	for _, c := range m.cpus {
+		c.start()
+	}
+	m.reachable.Store(true)
+}
+
+// Close ends the guest, takes the devices down and gives everything back. It
+// blocks until all threads have ended. The caller holds no lock, is no thread
+// of the machine, and closes the monitors first. Closing again does nothing.
+func (m *Machine) Close() {
+	started := m.reachable.Swap(false)
+	for _, c := range m.cpus {
+		c.hart.Stop()
+	}
+	for _, c := range m.cpus {
+		if c.thread != nil {
+			c.thread.Join()
+		}
+	}
+	m.cpus = nil
+	if started {
+		m.quiesce()
+		m.Loop.Stop()
+		m.main.Join()
+	}
+	m.Locked("close", func() {
+		m.Loop.Close()
+		m.Devices.Close()
+	})
+	m.Pool.Close()
+	m.RCU.Close()
+	m.Locked("close", func() {
+		m.Blocks.Close()
+		m.System.Close()
+	})
+	m.Map.Close()
+}
+
+// quiesce waits until no request of the block layer is in flight, while the
+// main loop still runs. The guest has stopped, so none is added.
+func (m *Machine) quiesce() {
+	done := make(chan struct{})
+	m.Loop.Main.Spawn("quiesce", func(co *coro.Co) {
+		defer close(done)
+		for _, n := range m.Blocks.Nodes() {
+			for n.InFlight() > 0 {
+				aio.Sleep(co, m.Realtime, quiescePoll)
+			}
+		}
+	})
+	<-done
+}
+
+// quiescePoll is how often, in nanoseconds, a closing machine looks whether
+// its last requests are done.
+const quiescePoll = 1_000_000
