@@ -1,0 +1,23 @@
+package lint
+
+import "strings"
+
+// An allowed exception. path is a file, or a folder when it ends in '/'; name,
+// when set, is the identifier concerned. An entry that nothing needs fails the test.
+type exception struct {
+	rule, path, name string
+	reason           string
+}
+
+var allowed = []exception{}
+
+// allowance returns the index of the entry that covers f, or -1.
+func allowance(f finding) int {
+	for i, a := range allowed {
+		covers := a.path == f.src.path || strings.HasSuffix(a.path, "/") && strings.HasPrefix(f.src.path, a.path)
+		if a.rule == f.rule && covers && (a.name == "" || a.name == f.name) {
+			return i
+		}
+	}
+	return -1
+}
