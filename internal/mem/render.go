@@ -12,7 +12,11 @@ func render(root *Region, s span) []Range {
 	if s.last = min(s.last, root.last); s.first <= s.last {
 		p.paint(root, s, 0)
 	}
-	return p.out
+	joined := p.out[:0]
+	for _, r := range p.out {
+		joined = join(joined, r)
+	}
+	return joined
 }
 
 // painter collects ranges front to back: what is painted first stays, what

@@ -107,14 +107,17 @@ func (v *view) mark(first, last uint64) {
 // refresh publishes a flat view in which the dirty intervals are rendered
 // anew, and appends to told what changed for those who listen.
 func (v *view) refresh(told []change) []change {
-	spans := joinSpans(v.dirty)
+	spans := v.dirty
 	v.dirty = v.dirty[:0]
 	if v.users == 0 {
 		return told
 	}
 	old := v.flat.Load().ranges
+	for i := range spans {
+		spans[i] = widen(old, spans[i])
+	}
 	s := splice{old: old}
-	for _, sp := range spans {
+	for _, sp := range joinSpans(spans) {
 		s.replace(sp, render(v.root, sp))
 	}
 	if len(s.removed) == 0 && len(s.added) == 0 {
@@ -149,7 +152,8 @@ func joinSpans(spans []span) []span {
 }
 
 // splice copies a sorted array of ranges, with intervals of it replaced in
-// rising order, and keeps account of the difference.
+// rising order, and keeps account of the difference. Between intervals is at
+// least one range that stays.
 type splice struct {
 	old            []Range
 	done           int // of old
@@ -157,42 +161,33 @@ type splice struct {
 	removed, added []Range
 }
 
-// replace puts ranges in the place of what old has within s.
-func (p *splice) replace(s span, ranges []Range) {
-	i := p.done + sort.Search(len(p.old)-p.done, func(k int) bool { return p.old[p.done+k].Last >= s.first })
-	j := i + sort.Search(len(p.old)-i, func(k int) bool { return p.old[i+k].First > s.last })
-	if i > p.done {
-		i-- // the neighbours too, because they may join what is new
+// overlapping returns the bounds of the ranges of old that meet s.
+func overlapping(old []Range, s span) (i, j int) {
+	i = sort.Search(len(old), func(k int) bool { return old[k].Last >= s.first })
+	j = i + sort.Search(len(old)-i, func(k int) bool { return old[i+k].First > s.last })
+	return i, j
+}
+
+// widen returns s with the ranges that it meets and a neighbour on each side,
+// all whole: what is new may continue a neighbour and then is one range with it.
+func widen(old []Range, s span) span {
+	i, j := overlapping(old, s)
+	i, j = max(0, i-1), min(len(old), j+1)
+	if i < j {
+		s.first, s.last = min(s.first, old[i].First), max(s.last, old[j-1].Last)
 	}
-	if j < len(p.old) {
-		j++
+	return s
+}
+
+// replace puts fresh in the place of what old has within s.
+func (p *splice) replace(s span, fresh []Range) {
+	i, j := overlapping(p.old, s)
+	if p.out == nil {
+		p.out = make([]Range, 0, len(p.old)+len(fresh))
 	}
-	old := p.old[i:j]
-	fresh := make([]Range, 0, len(ranges)+len(old))
-	for _, r := range old {
-		if r.First < s.first {
-			r.Last = min(r.Last, s.first-1)
-			fresh = join(fresh, r)
-		}
-	}
-	for _, r := range ranges {
-		fresh = join(fresh, r)
-	}
-	for _, r := range old {
-		if r.Last > s.last {
-			if r.First <= s.last {
-				r.Offset += s.last + 1 - r.First
-				r.First = s.last + 1
-			}
-			fresh = join(fresh, r)
-		}
-	}
-	p.account(old, fresh)
-	p.grow(len(fresh))
+	p.account(p.old[i:j], fresh)
 	p.out = append(p.out, p.old[p.done:i]...)
-	for _, r := range fresh {
-		p.out = join(p.out, r)
-	}
+	p.out = append(p.out, fresh...)
 	p.done = j
 }
 
@@ -206,12 +201,6 @@ func (p *splice) account(old, fresh []Range) {
 	}
 	p.removed = append(p.removed, old...)
 	p.added = append(p.added, fresh...)
-}
-
-func (p *splice) grow(n int) {
-	if p.out == nil {
-		p.out = make([]Range, 0, len(p.old)+n)
-	}
 }
 
 func (p *splice) finish() []Range { return append(p.out, p.old[p.done:]...) }
