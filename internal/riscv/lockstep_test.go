@@ -75,6 +75,22 @@ func (r *rig) random(rng *rand.Rand) {
 	r.SetPC(ramBase + uint64(rng.IntN(0x1000))&^3)
 }
 
+// restart sends a program that lost its way, or waits, back into its code.
+func (r *rig) restart(rng *rand.Rand, hard bool) {
+	for range 1 + rng.IntN(31) {
+		r.SetReg(1+rng.IntN(31), randomValue(rng))
+	}
+	r.SetPC(ramBase + uint64(rng.IntN(0x4000))&^3)
+	if hard && r.priv != PrivM && rng.IntN(2) == 0 {
+		r.SetPriv(PrivM)
+	}
+	if rng.IntN(4) == 0 {
+		r.SetCSR(csrMtvec, ramBase+handlerM)
+		r.SetCSR(csrStvec, ramBase+handlerS)
+		r.SetPriv([]Priv{PrivM, PrivS, PrivU}[rng.IntN(3)])
+	}
+}
+
 // randomValue prefers edges, and addresses of data and code.
 func randomValue(rng *rand.Rand) uint64 {
 	switch rng.IntN(10) {
@@ -172,9 +188,10 @@ func lockstep(t testing.TB, seed uint64, rounds int) {
 		if x, y := a.state(), b.state(); x != y {
 			t.Fatalf("seed %d round %d (go test -run 'TestLockstep' with it)\nbefore    %s\nreference %s\nblocks    %s", seed, round, before, x, y)
 		}
-		if a.waiting { // give both a way on
-			a.SetPC(a.PC())
-			b.SetPC(b.PC())
+		if lost := a.pc-ramBase >= 0xa000; lost || a.waiting || rng.IntN(8) == 0 {
+			restart := rng.Uint64()
+			a.restart(rand.New(rand.NewPCG(restart, 3)), lost)
+			b.restart(rand.New(rand.NewPCG(restart, 3)), lost)
 		}
 	}
 	if !bytes.Equal(a.ram, b.ram) {
@@ -190,12 +207,12 @@ func lockstep(t testing.TB, seed uint64, rounds int) {
 }
 
 func TestLockstep(t *testing.T) {
-	n := 300
+	n := 120
 	if testing.Short() {
 		n = 50
 	}
 	for seed := range n {
-		lockstep(t, uint64(seed), 60)
+		lockstep(t, uint64(seed), 150)
 	}
 }
 
