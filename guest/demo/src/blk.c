@@ -45,12 +45,13 @@ static bool writable(struct device *d)
 	       (b->kind == SECTOR_GOOD || b->kind == SECTOR_BLANK);
 }
 
-static void choose(struct blk *b, uint64_t from)
+static void choose(struct device *d, uint64_t from)
 {
+	struct blk *b = &d->blk;
 	uint64_t room = b->capacity - from;
 
-	b->requests = REQUESTS;
-	for (unsigned i = 0; i < REQUESTS; i++) {
+	b->requests = virtio_requests(&d->virtio);
+	for (unsigned i = 0; i < b->requests; i++) {
 		uint64_t at = draw(b) % room;
 		uint64_t count = 1 + draw(b) % SECTORS_MAX;
 		b->batch[i].sector = from + at;
@@ -60,8 +61,10 @@ static void choose(struct blk *b, uint64_t from)
 
 /* What a batch of this phase touches. Two writes that overlap write the same
  * bytes, for contents follow from sector, generation and seed. */
-static void plan(struct blk *b)
+static void plan(struct device *d)
 {
+	struct blk *b = &d->blk;
+
 	switch (b->phase) {
 	case BLK_FIRST:
 		b->requests = 1;
@@ -69,11 +72,11 @@ static void plan(struct blk *b)
 		b->batch[0].count = 1;
 		break;
 	case BLK_READ:
-		choose(b, 0);
+		choose(d, 0);
 		break;
 	case BLK_WRITE:
 		b->seed = draw(b);
-		choose(b, b->capacity / 2);
+		choose(d, b->capacity / 2);
 		break;
 	case BLK_VERIFY: /* the same again */
 	case BLK_DEAD:
@@ -116,7 +119,7 @@ static void start_batch(struct device *d, uint64_t now)
 {
 	struct blk *b = &d->blk;
 
-	plan(b);
+	plan(d);
 	for (unsigned i = 0; i < b->requests; i++)
 		submit(d, i);
 	b->running = true;

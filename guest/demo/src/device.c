@@ -252,7 +252,7 @@ void devices_abandon(struct port *p) { devices_drop(p, true); }
 
 /* Reading the ISR takes the line down. The lock keeps a slow hart from reading
  * the ISR of the next card at the same address. */
-static void device_interrupt(struct device *d)
+static bool device_interrupt(struct device *d)
 {
 	uint8_t isr = 0;
 
@@ -261,16 +261,20 @@ static void device_interrupt(struct device *d)
 		isr = mmio_read8(d->isr);
 	lock_drop(&d->irq_lock);
 	if (isr == 0 || isr == 0xff)
-		return;
+		return false;
 	if (isr & VIRTIO_ISR_CONFIG)
 		__atomic_store_n(&d->config_changed, 1, __ATOMIC_RELEASE);
 	bits_add(&ready, d->index);
+	return true;
 }
 
-void devices_interrupt(unsigned line)
+bool devices_interrupt(unsigned line)
 {
+	bool ours = false;
+
 	for (unsigned i = 0; (i = bits_next(&on_line[line], i)) < BITS_MAX; i++)
-		device_interrupt(&devices[i]);
+		ours = device_interrupt(&devices[i]) || ours;
+	return ours;
 }
 
 static bool device_turn(struct device *d)

@@ -49,7 +49,7 @@ unsigned devices_in_flight(struct port *p);
 void devices_release(struct port *p); /* resets them; logs what they did */
 void devices_abandon(struct port *p); /* they are gone already: touches no register */
 
-void devices_interrupt(unsigned line); /* from the trap handler */
+bool devices_interrupt(unsigned line); /* from the trap handler; true: it was one of them */
 bool devices_step(void);               /* one turn of every device that wants it */
 bool devices_waiting(void);
 void devices_tick(uint64_t now);       /* gives turns to those that rest, and now and then to all */

@@ -58,6 +58,7 @@ static void work_for_ever(void)
 		uint64_t now = clock_now();
 		if (now >= tick) {
 			tick = now + (disks_count() ? BUSY_TICK : IDLE_TICK);
+			plic_tick();
 			ports_tick();
 			devices_tick(now);
 			poke_devices(turn);
@@ -72,6 +73,7 @@ static void work_for_ever(void)
 void main_first(void)
 {
 	uart_init();
+	uart_write("\n", 1); /* a reset may have torn a line */
 	log_line("boot format=%u clock=%lu", FORMAT, SECOND);
 	plic_init();
 	ports_find();

@@ -8,6 +8,7 @@
 void plic_init(void);        /* priorities, once */
 void plic_listen(void);      /* this hart takes the PCI lines */
 void plic_serve(void);       /* from the trap: claim, serve, complete */
+void plic_tick(void);        /* gives lines that stormed another chance */
 uint32_t plic_pending(void); /* pending bits of the PCI lines; a read without effect */
 
 #endif

@@ -79,11 +79,17 @@ void ports_enable(void)
 	}
 }
 
-void ports_interrupt(unsigned line)
+bool ports_interrupt(unsigned line)
 {
-	for (unsigned i = 0; (i = bits_next(&on_line[line], i)) < BITS_MAX; i++)
-		if (hotplug_collect(&ports[i]))
+	bool ours = false;
+
+	for (unsigned i = 0; (i = bits_next(&on_line[line], i)) < BITS_MAX; i++) {
+		if (hotplug_collect(&ports[i])) {
 			bits_add(&wanted, i);
+			ours = true;
+		}
+	}
+	return ours;
 }
 
 bool ports_waiting(void) { return !bits_empty(&wanted); }

@@ -39,7 +39,7 @@ struct port {
 
 void ports_find(void);                  /* bus 0: bus numbers, windows, no interrupts yet */
 void ports_enable(void);                /* hot-plug interrupts on, and a first look at each */
-void ports_interrupt(unsigned line);    /* from the trap handler */
+bool ports_interrupt(unsigned line);    /* from the trap handler; true: it was one of them */
 bool ports_step(void);                  /* one turn of every port that wants it; false: nothing to do */
 bool ports_waiting(void);               /* some port wants a turn now */
 void ports_tick(void);                  /* gives a turn to ports that wait for something */

@@ -154,9 +154,10 @@ static const char *open_queue(struct virtio *v, struct lane *l)
 
 	mmio_write16(c + QUEUE_SELECT, 0);
 	uint16_t size = mmio_read16(c + QUEUE_LENGTH);
-	if (size < QUEUE_SIZE || size == 0xffff)
+	if (size < CHAIN || (size & (size - 1)))
 		return "virtio-queue";
-	mmio_write16(c + QUEUE_LENGTH, QUEUE_SIZE);
+	v->size = size < QUEUE_SIZE ? size : QUEUE_SIZE;
+	mmio_write16(c + QUEUE_LENGTH, v->size);
 	v->doorbell = v->notify + (uintptr_t)mmio_read16(c + QUEUE_NOTIFY) * v->notify_multiplier;
 	write_address(c + QUEUE_DESC, l->table);
 	write_address(c + QUEUE_DRIVER, &l->available);
@@ -203,7 +204,7 @@ void virtio_submit(struct virtio *v, unsigned i, const struct buffer *buffers, u
 		d->flags = (buffers[k].device_writes ? DESC_WRITE : 0) | (k + 1 < n ? DESC_NEXT : 0);
 		d->next = head + k + 1;
 	}
-	l->available.ring[v->available++ % QUEUE_SIZE] = head;
+	l->available.ring[v->available++ % v->size] = head;
 	v->in_flight++;
 }
 
@@ -222,12 +223,12 @@ int virtio_reap(struct virtio *v, uint32_t *size)
 
 	if (v->broken || index == v->used)
 		return -1;
-	uint32_t id = l->used.ring[v->used % QUEUE_SIZE].id;
-	if ((uint16_t)(index - v->used) > v->in_flight || id >= QUEUE_SIZE || id % CHAIN) {
+	uint32_t id = l->used.ring[v->used % v->size].id;
+	if ((uint16_t)(index - v->used) > v->in_flight || id >= v->size || id % CHAIN) {
 		v->broken = true;
 		return -1;
 	}
-	*size = l->used.ring[v->used++ % QUEUE_SIZE].size;
+	*size = l->used.ring[v->used++ % v->size].size;
 	v->in_flight--;
 	return id / CHAIN;
 }

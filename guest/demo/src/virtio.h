@@ -9,7 +9,7 @@
 
 #define VIRTIO_ISR_CONFIG 2
 
-#define QUEUE_SIZE 16
+#define QUEUE_SIZE 16 /* at most; virtio-rng offers 8 */
 #define CHAIN 4                      /* descriptors set aside for a request */
 #define REQUESTS (QUEUE_SIZE / CHAIN)
 #define DATA_SIZE 2048               /* four sectors a request */
@@ -29,7 +29,7 @@ struct virtio {
 	uintptr_t doorbell;
 	uint32_t features; /* low word, negotiated */
 	unsigned lane;     /* which queue memory */
-	uint16_t available, used;
+	uint16_t size, available, used;
 	unsigned in_flight;
 	bool broken;       /* the device told nonsense: ask it nothing more */
 };
@@ -52,7 +52,10 @@ struct buffer {
 	bool device_writes;
 };
 
-/* virtio_submit queues request i (0..REQUESTS-1), which must be idle, without
+/* virtio_requests is how many requests can be out at once, 1 to REQUESTS. */
+static inline unsigned virtio_requests(struct virtio *v) { return v->size / CHAIN; }
+
+/* virtio_submit queues request i (below virtio_requests), which must be idle, without
  * ringing; virtio_ring tells the device. */
 void virtio_submit(struct virtio *v, unsigned i, const struct buffer *buffers, unsigned n);
 void virtio_ring(struct virtio *v);
