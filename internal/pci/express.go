@@ -189,6 +189,27 @@ func (f *Function) addACS(off int) error {
 	return nil
 }
 
+// Address translation services (PCIe 5.0 §10.5).
+const (
+	atsSize    = 8
+	atsCap     = 4
+	atsControl = 6
+	atsAligned = 0x0020
+	atsEnable  = 0x801f
+)
+
+// AddATS gives an endpoint address translation services at off of extended
+// space. There is nothing to translate, so they are registers only.
+func (f *Function) AddATS(off int) error {
+	o, err := f.Space.AddExtended(config.ExtCapATS, 1, off, atsSize)
+	if err != nil {
+		return err
+	}
+	f.Space.SetWord(o+atsCap, atsAligned)
+	f.Space.AllowWord(o+atsControl, atsEnable)
+	return nil
+}
+
 // addSubsystem gives a bridge, whose header has no room for it, a subsystem id.
 func (f *Function) addSubsystem(vendor, device uint16) error {
 	o, err := f.Space.AddCapability(config.CapSSVID, 8)

@@ -50,6 +50,9 @@ type Transport interface {
 	NotifyConfig(vector uint16)
 	// Kick has Core.RunQueues called soon from the main context.
 	Kick()
+	// Hold keeps the device from being finalised until a matching Release.
+	Hold()
+	Release()
 	// Quiet takes back interrupts that the driver has not looked at, because
 	// the device was reset.
 	Quiet()
@@ -259,6 +262,7 @@ func (c *Core) Pop(i int, r *Request) bool {
 	}
 	r.core, r.queue, r.epoch = c, i, c.epoch
 	c.inFlight++
+	c.transport.Hold()
 	return true
 }
 
@@ -311,6 +315,7 @@ func (r *Request) Done(written uint32) {
 		c.resetting = false
 		c.status = 0
 	}
+	c.transport.Release()
 }
 
 func (c *Core) push(r *Request, written uint32) {

@@ -30,7 +30,7 @@ type bench struct {
 	*Core
 	ram
 	queues, configs int
-	kicks           int
+	kicks, holds    int
 	handled         []int
 	resets          int
 	avail           uint16
@@ -38,6 +38,8 @@ type bench struct {
 
 func (b *bench) NotifyQueue(uint16)  { b.queues++ }
 func (b *bench) NotifyConfig(uint16) { b.configs++ }
+func (b *bench) Hold()               { b.holds++ }
+func (b *bench) Release()            { b.holds-- }
 func (b *bench) Quiet()              {}
 func (b *bench) Kick()               { b.kicks++ }
 func (b *bench) HandleQueue(i int)   { b.handled = append(b.handled, i) }
@@ -261,8 +263,8 @@ func FuzzCore(f *testing.F) {
 		for _, r := range open {
 			r.Done(0)
 		}
-		if b.InFlight() != 0 {
-			t.Fatalf("%d in flight at the end", b.InFlight())
+		if b.InFlight() != 0 || b.holds != 0 {
+			t.Fatalf("%d in flight, %d held at the end", b.InFlight(), b.holds)
 		}
 	})
 }

@@ -15,6 +15,7 @@ const (
 // Extended capability ids (PCI Code and ID Assignment §3).
 const (
 	ExtCapACS = 0x000d
+	ExtCapATS = 0x000f
 )
 
 // firstExtended is where the extended capability list starts.
