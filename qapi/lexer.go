@@ -172,6 +172,8 @@ func (l *lexer) word() (token, error) {
 		l.off += n
 		return token{kind: tokFalse, pos: pos}, nil
 	}
-	_, n = utf8.DecodeRuneInString(rest)
+	if n == 0 {
+		_, n = utf8.DecodeRuneInString(rest)
+	}
 	return token{}, errorf(pos, "stray %q", rest[:n])
 }

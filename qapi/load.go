@@ -94,7 +94,11 @@ func (l *loader) expr(e expr) error {
 	if inc.kind != nodeString {
 		return errorf(inc.pos, "value of 'include' must be a string")
 	}
-	err := l.file(path.Join(path.Dir(inc.pos.File), inc.str))
+	name := path.Join(path.Dir(inc.pos.File), inc.str)
+	if !fs.ValidPath(name) {
+		return errorf(inc.pos, "include '%s' leaves the schema's directory", inc.str)
+	}
+	err := l.file(name)
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return errorf(inc.pos, "can't read include '%s': %v", inc.str, pathErr.Err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-// QueryNamedBlockNodesArgs: holds the arguments of query-named-block-nodes.
+// QueryNamedBlockNodesArgs holds the arguments of query-named-block-nodes.
 type QueryNamedBlockNodesArgs struct {
 	// without the images they are based on
 	Flat *bool
@@ -47,7 +47,7 @@ func (x *QueryNamedBlockNodesArgs) put(d *qobject.Dict) {
 	}
 }
 
-// BlockdevDelArgs: holds the arguments of blockdev-del.
+// BlockdevDelArgs holds the arguments of blockdev-del.
 type BlockdevDelArgs struct {
 	// its name
 	NodeName string
@@ -83,7 +83,7 @@ func (x *BlockdevDelArgs) put(d *qobject.Dict) {
 	d.Set("node-name", x.NodeName)
 }
 
-// QmpCapabilitiesArgs: holds the arguments of qmp_capabilities.
+// QmpCapabilitiesArgs holds the arguments of qmp_capabilities.
 type QmpCapabilitiesArgs struct {
 	// capabilities to switch on, of those the greeting offers
 	Enable []QMPCapability
@@ -121,7 +121,7 @@ func (x *QmpCapabilitiesArgs) put(d *qobject.Dict) {
 	}
 }
 
-// QomListArgs: holds the arguments of qom-list.
+// QomListArgs holds the arguments of qom-list.
 type QomListArgs struct {
 	// where it is; a part of a path will do if it is unambiguous
 	Path string
@@ -157,7 +157,7 @@ func (x *QomListArgs) put(d *qobject.Dict) {
 	d.Set("path", x.Path)
 }
 
-// QomGetArgs: holds the arguments of qom-get.
+// QomGetArgs holds the arguments of qom-get.
 type QomGetArgs struct {
 	// the object, see qom-list
 	Path string
@@ -197,7 +197,7 @@ func (x *QomGetArgs) put(d *qobject.Dict) {
 	d.Set("property", x.Property)
 }
 
-// QomSetArgs: holds the arguments of qom-set.
+// QomSetArgs holds the arguments of qom-set.
 type QomSetArgs struct {
 	// the object, see qom-list
 	Path string
@@ -241,7 +241,7 @@ func (x *QomSetArgs) put(d *qobject.Dict) {
 	d.Set("value", x.Value)
 }
 
-// QomListTypesArgs: holds the arguments of qom-list-types.
+// QomListTypesArgs holds the arguments of qom-list-types.
 type QomListTypesArgs struct {
 	// only those derived from this type, or with this interface
 	Implements *string
@@ -285,7 +285,7 @@ func (x *QomListTypesArgs) put(d *qobject.Dict) {
 	}
 }
 
-// QomListPropertiesArgs: holds the arguments of qom-list-properties.
+// QomListPropertiesArgs holds the arguments of qom-list-properties.
 type QomListPropertiesArgs struct {
 	// the type
 	Typename string
@@ -321,7 +321,7 @@ func (x *QomListPropertiesArgs) put(d *qobject.Dict) {
 	d.Set("typename", x.Typename)
 }
 
-// DeviceListPropertiesArgs: holds the arguments of device-list-properties.
+// DeviceListPropertiesArgs holds the arguments of device-list-properties.
 type DeviceListPropertiesArgs struct {
 	// the kind
 	Typename string
@@ -357,7 +357,7 @@ func (x *DeviceListPropertiesArgs) put(d *qobject.Dict) {
 	d.Set("typename", x.Typename)
 }
 
-// DeviceDelArgs: holds the arguments of device_del.
+// DeviceDelArgs holds the arguments of device_del.
 type DeviceDelArgs struct {
 	// its id or path
 	Id string
@@ -393,7 +393,7 @@ func (x *DeviceDelArgs) put(d *qobject.Dict) {
 	d.Set("id", x.Id)
 }
 
-// QueryMachinesArgs: holds the arguments of query-machines.
+// QueryMachinesArgs holds the arguments of query-machines.
 type QueryMachinesArgs struct {
 	// with what they change for older versions
 	CompatProps *bool
@@ -431,7 +431,7 @@ func (x *QueryMachinesArgs) put(d *qobject.Dict) {
 	}
 }
 
-// HumanMonitorCommandArgs: holds the arguments of human-monitor-command.
+// HumanMonitorCommandArgs holds the arguments of human-monitor-command.
 type HumanMonitorCommandArgs struct {
 	// the line as a person would type it
 	CommandLine string
@@ -473,7 +473,7 @@ func (x *HumanMonitorCommandArgs) put(d *qobject.Dict) {
 	}
 }
 
-// QueryCommandLineOptionsArgs: holds the arguments of query-command-line-options.
+// QueryCommandLineOptionsArgs holds the arguments of query-command-line-options.
 type QueryCommandLineOptionsArgs struct {
 	// only this one
 	Option *string

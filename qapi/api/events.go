@@ -8,7 +8,7 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-// ShutdownEvent: holds the data of SHUTDOWN.
+// ShutdownEvent holds the data of SHUTDOWN.
 type ShutdownEvent struct {
 	// the guest asked for it
 	Guest bool
@@ -60,7 +60,7 @@ func EventShutdown(arg ShutdownEvent) qmp.Event {
 // Since QEMU 0.12.
 func EventPowerdown() qmp.Event { return qmp.Event{Name: "POWERDOWN"} }
 
-// ResetEvent: holds the data of RESET.
+// ResetEvent holds the data of RESET.
 type ResetEvent struct {
 	// the guest asked for it
 	Guest bool
@@ -117,7 +117,7 @@ func EventStop() qmp.Event { return qmp.Event{Name: "STOP"} }
 // Since QEMU 0.12.
 func EventResume() qmp.Event { return qmp.Event{Name: "RESUME"} }
 
-// DeviceDeletedEvent: holds the data of DEVICE_DELETED.
+// DeviceDeletedEvent holds the data of DEVICE_DELETED.
 type DeviceDeletedEvent struct {
 	// its id
 	Device *string
@@ -166,7 +166,7 @@ func EventDeviceDeleted(arg DeviceDeletedEvent) qmp.Event {
 	return qmp.Event{Name: "DEVICE_DELETED", Data: arg.QObject()}
 }
 
-// DeviceUnplugGuestErrorEvent: holds the data of DEVICE_UNPLUG_GUEST_ERROR.
+// DeviceUnplugGuestErrorEvent holds the data of DEVICE_UNPLUG_GUEST_ERROR.
 type DeviceUnplugGuestErrorEvent struct {
 	// its id
 	Device *string

@@ -51,13 +51,15 @@ func (g *generator) commands() error {
 // hasArgs reports whether the handler gets decoded arguments.
 func hasArgs(c *qapi.Command) bool { return c.Gen && c.Arg != nil && !c.Arg.Empty() }
 
-// argument prints an implicit type under a Go name of its own.
+// argument prints an implicit type under a Go name of its own; is says what
+// the type is, with what the definition it belongs to has to say of members.
 func (p *printer) argument(o *qapi.Object, name, is string, doc *qapi.Doc) error {
-	d := &qapi.Doc{Body: is + "."}
-	if doc != nil {
-		d.Args = doc.Args
+	if err := fieldNames(o, name); err != nil {
+		return err
 	}
-	return p.object(o, name, d)
+	p.comment(name, " "+is+".")
+	p.objectType(o, name, doc)
+	return nil
 }
 
 // goArg returns the Go type of the decoded arguments.

@@ -1,10 +1,7 @@
 package gen
 
 import (
-	"strconv"
-
 	"github.com/backplane-vm/backplane/qapi"
-	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // events prints the data types and constructors of events.
@@ -43,26 +40,4 @@ func (p *printer) event(e *qapi.Event) error {
 	p.f("func %s(arg %s) qmp.Event {", name, typ)
 	p.f("return qmp.Event{Name: %q, Data: arg.QObject()}\n}\n", e.Name)
 	return nil
-}
-
-// introspection prints the reply of query-qmp-schema.
-func (g *generator) introspection() error {
-	p := &printer{}
-	p.f("// IntrospectionJSON is the reply of query-qmp-schema as QEMU would write it:")
-	p.f("// one line of JSON, an array of SchemaInfo.")
-	p.f("const IntrospectionJSON = \"[\" +")
-	list := g.schema.Introspect()
-	for i, info := range list {
-		sep := ", "
-		if i == len(list)-1 {
-			sep = "]"
-		}
-		p.f("%s +", strconv.Quote(qobject.Encode(info)+sep))
-	}
-	p.f("\"\"\n")
-	p.f("// Introspection returns the reply of query-qmp-schema. The caller owns it.")
-	p.f("func Introspection() any {\nv, err := qobject.ParseJSON(IntrospectionJSON)")
-	p.f("if err != nil {\npanic(\"api: generated introspection is no JSON: \" + err.Error())\n}")
-	p.f("return v\n}")
-	return g.emit("introspection.go", p)
 }

@@ -13,6 +13,12 @@ func (p *printer) object(o *qapi.Object, name string, doc *qapi.Doc) error {
 		return err
 	}
 	p.definition(name, o.Meta()+" "+o.Name, doc)
+	p.objectType(o, name, doc)
+	return nil
+}
+
+// objectType prints what follows the type's comment.
+func (p *printer) objectType(o *qapi.Object, name string, doc *qapi.Doc) {
 	p.f("type %s struct {", name)
 	for _, m := range o.AllMembers() {
 		p.field(camel(m.Name), memberType(m), memberText(o, m, doc))
@@ -23,7 +29,6 @@ func (p *printer) object(o *qapi.Object, name string, doc *qapi.Doc) error {
 	p.f("}\n")
 	p.objectDecoder(o, name)
 	p.objectEncoder(o, name)
-	return nil
 }
 
 // fieldNames refuses members that become one name in Go.
