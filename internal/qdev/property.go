@@ -41,8 +41,9 @@ const tagKey = "qdev"
 type Prop struct {
 	qom.Property
 	kind   *kind
-	index  []int    // of the field, for reflect
-	values []string // of an enum
+	index  []int        // of the field, for reflect
+	field  reflect.Type // the same
+	values []string     // of an enum
 	bit    uint
 	target string // type of a link
 }
@@ -242,7 +243,7 @@ func newProp(s tagSpec, typ reflect.Type, index []int) (*Prop, error) {
 	if !k.takes(typ) {
 		return nil, fmt.Errorf("type %s cannot be kept in %v", s.typ, typ)
 	}
-	p := &Prop{kind: k, index: index, target: s.arg}
+	p := &Prop{kind: k, index: index, field: typ, target: s.arg}
 	p.Name, p.Type, p.Description = s.name, k.typeName(s), s.options["desc"]
 	switch s.typ {
 	case "bit":
@@ -289,9 +290,16 @@ func (p *Prop) setFrom(o *qom.Object, in qom.Input) error {
 	return p.kind.set(p, b, p.in(o), in)
 }
 
-// setDefault parses the default from a tag.
+// setDefault parses the default from a tag and tries it on.
 func (p *Prop) setDefault(text string) error {
+	if p.field == reflect.TypeFor[Ref]() {
+		return fmt.Errorf("property %q: a reference has no default", p.Name)
+	}
 	v, err := p.kind.parse(p, text)
+	if err == nil {
+		trial := &Base{class: &Class{}}
+		err = p.kind.set(p, trial, reflect.New(p.field).Elem(), qom.JSON(v))
+	}
 	if err != nil {
 		return fmt.Errorf("property %q: default %q: %w", p.Name, text, err)
 	}
