@@ -103,6 +103,17 @@ func (m *Memory) find(pa uint64) *region {
 	return nil
 }
 
+// Slice returns the n bytes of RAM or ROM at physical address addr, or nil if
+// they are not all in one region. Harts may be writing to them; whoever
+// writes to them calls Written afterwards.
+func (m *Memory) Slice(addr, n uint64) []byte {
+	r := m.find(addr)
+	if r == nil || n > r.size-(addr-r.base) {
+		return nil
+	}
+	return r.bytes[addr-r.base:][:n:n]
+}
+
 // Written tells the harts that somebody other than a hart has changed n bytes
 // of memory at physical address addr: a device's DMA, a loader, a debugger.
 // Call it after the bytes are written. A hart honours it at its next FENCE.I,
