@@ -8,6 +8,6 @@
 // parameter Y is handed from the caller to the handler and never used.
 //
 // The server side starts no goroutines, takes no locks and never blocks
-// (handlers may). A [Client] starts one goroutine, which reads, and which is
-// gone when Close returns.
+// (handlers may). A [Client] runs two goroutines, one that reads and one that
+// writes, both gone when its Close returns.
 package qmp

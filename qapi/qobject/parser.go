@@ -6,9 +6,9 @@ import (
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
-// What one message may cost. The numbers are QEMU's, and so is what happens
-// beyond them: the message is given up where it stands and the rest of its
-// text is read as if it were new.
+// What one message may cost a server. The numbers are QEMU's, and so is what
+// happens beyond them: the message is given up where it stands and the rest of
+// its text is read as if it were new.
 const (
 	MaxTokenBytes = 64 << 20 // bytes of all tokens of a message together
 	MaxTokens     = 2 << 20  // tokens of a message
@@ -21,8 +21,12 @@ const (
 // number of error replies agrees with QEMU's too.
 //
 // The work is linear in the input, and the memory a Parser holds is bounded by
-// MaxTokenBytes and MaxTokens. The zero Parser is ready to use.
+// its limits. The zero Parser is ready to use.
 type Parser struct {
+	// Limits are the costs at which a message is given up; zero for MaxTokenBytes,
+	// MaxTokens and MaxNesting. They must not change while a message is read.
+	Limits Limits
+
 	lex  lexer
 	emit func(v any, err error) (more bool)
 
@@ -31,10 +35,14 @@ type Parser struct {
 	braces, brackets int
 	tokens           int
 	tokenBytes       int
-	limits           limits
 }
 
-type limits struct{ tokenBytes, tokens, nesting int }
+// Limits are what one message may cost.
+type Limits struct {
+	TokenBytes int // bytes of all tokens together
+	Tokens     int // tokens
+	Nesting    int // braces and brackets open at once
+}
 
 // Feed reads data and calls emit for each value or error that it completes, in
 // order. Errors are *qerr.Error in QEMU's words, and v is nil with them (v and
@@ -107,10 +115,10 @@ func ParseJSON(s string) (any, error) {
 }
 
 func (p *Parser) begin(emit func(v any, err error) bool) {
-	if p.limits.nesting == 0 {
-		p.limits = limits{MaxTokenBytes, MaxTokens, MaxNesting}
+	if p.Limits == (Limits{}) {
+		p.Limits = Limits{MaxTokenBytes, MaxTokens, MaxNesting}
 	}
-	p.lex.max = p.limits.tokenBytes
+	p.lex.max = p.Limits.TokenBytes
 	p.emit = emit
 }
 
@@ -145,11 +153,11 @@ func (p *Parser) token(kind state, text []byte) (more bool) {
 // overLimit checks whether one more token of size bytes is too much.
 func (p *Parser) overLimit(size int) *qerr.Error {
 	switch {
-	case p.tokenBytes+size >= p.limits.tokenBytes:
+	case p.tokenBytes+size >= p.Limits.TokenBytes:
 		return qerr.New("JSON token size limit exceeded")
-	case p.tokens >= p.limits.tokens:
+	case p.tokens >= p.Limits.Tokens:
 		return qerr.New("JSON token count limit exceeded")
-	case p.braces+p.brackets > p.limits.nesting:
+	case p.braces+p.brackets > p.Limits.Nesting:
 		return qerr.New("JSON nesting depth limit exceeded")
 	}
 	return nil

@@ -103,26 +103,26 @@ func TestLimits(t *testing.T) {
 	)
 	tests := []struct {
 		name, input string
-		limits      limits
+		limits      Limits
 		want        outcomes
 	}{
-		{"nesting reached", "[[[]]]", limits{100, 100, 3}, outcomes{"= [[[]]]"}},
-		{"nesting passed", "[[[[]]]]", limits{100, 100, 3}, outcomes{nesting, value, value, value, value}},
-		{"braces and brackets count together", `[{"a":[{}]}]`, limits{100, 100, 3},
+		{"nesting reached", "[[[]]]", Limits{100, 100, 3}, outcomes{"= [[[]]]"}},
+		{"nesting passed", "[[[[]]]]", Limits{100, 100, 3}, outcomes{nesting, value, value, value, value}},
+		{"braces and brackets count together", `[{"a":[{}]}]`, Limits{100, 100, 3},
 			outcomes{nesting, value, value, value, value}},
-		{"count reached", "[1,2]", limits{100, 5, 3}, outcomes{"= [1, 2]"}},
-		{"count passed", "[1,2]", limits{100, 4, 3}, outcomes{count}},
-		{"count passed early", "[1,2,3]", limits{100, 4, 3}, outcomes{count, "= 3", value}},
-		{"size reached", `["abcd"]`, limits{9, 100, 3}, outcomes{`= ["abcd"]`}},
-		{"size passed", `["abcd"]`, limits{8, 100, 3}, outcomes{size}},
-		{"token too long", `"abcdefgh"`, limits{5, 100, 3},
+		{"count reached", "[1,2]", Limits{100, 5, 3}, outcomes{"= [1, 2]"}},
+		{"count passed", "[1,2]", Limits{100, 4, 3}, outcomes{count}},
+		{"count passed early", "[1,2,3]", Limits{100, 4, 3}, outcomes{count, "= 3", value}},
+		{"size reached", `["abcd"]`, Limits{9, 100, 3}, outcomes{`= ["abcd"]`}},
+		{"size passed", `["abcd"]`, Limits{8, 100, 3}, outcomes{size}},
+		{"token too long", `"abcdefgh"`, Limits{5, 100, 3},
 			outcomes{size, "! JSON parse error, invalid keyword 'fgh'"}},
-		{"token too long in a message", `["abcdef",1]`, limits{5, 100, 3},
+		{"token too long in a message", `["abcdef",1]`, Limits{5, 100, 3},
 			outcomes{size, "! JSON parse error, invalid keyword 'f'"}},
 	}
 	for _, test := range tests {
 		for chunk := 1; chunk <= len(test.input); chunk++ {
-			p := Parser{limits: test.limits}
+			p := Parser{Limits: test.limits}
 			var got outcomes
 			got.feed(&p, test.input, chunk)
 			if len(got) < len(test.want) || strings.Join(got[:len(test.want)], "\n") != strings.Join(test.want, "\n") {
@@ -249,9 +249,9 @@ func FuzzParser(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, chunk uint8) {
 		var whole, pieces, single outcomes
 		var values []any
-		small := limits{64, 24, 5}
-		for _, lim := range []limits{{}, small} {
-			p := Parser{limits: lim}
+		small := Limits{64, 24, 5}
+		for _, lim := range []Limits{{}, small} {
+			p := Parser{Limits: lim}
 			p.Feed(data, func(v any, err error) {
 				whole.add(v, err)
 				if err == nil {
@@ -259,10 +259,10 @@ func FuzzParser(f *testing.F) {
 				}
 			})
 			p.Flush(whole.add)
-			p = Parser{limits: lim}
+			p = Parser{Limits: lim}
 			pieces.feed(&p, string(data), 1+int(chunk))
 			p.Flush(pieces.add)
-			p = Parser{limits: lim}
+			p = Parser{Limits: lim}
 			single.feed(&p, string(data), 1)
 			p.Flush(single.add)
 		}

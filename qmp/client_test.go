@@ -1,0 +1,486 @@
+package qmp
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	hello      = `{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": "p"}, "capabilities": ["oob"]}}` + "\r\n"
+	helloPlain = `{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": ""}, "capabilities": []}}` + "\r\n"
+	event      = `{"timestamp": {"seconds": 5, "microseconds": 6}, "event": "%s", "data": {"n": %d}}` + "\r\n"
+)
+
+// A fakeServer is the other end of a client's connection, driven by the test.
+type fakeServer struct {
+	t     *testing.T
+	conn  net.Conn
+	lines *bufio.Scanner
+}
+
+// send writes one piece of text.
+func (s *fakeServer) send(format string, a ...any) {
+	fmt.Fprintf(s.conn, format, a...) // an error shows on the client's side
+}
+
+// receive returns the next line the client has sent and its id.
+func (s *fakeServer) receive() (line string, id int64) {
+	if !s.lines.Scan() {
+		return "", 0
+	}
+	v, err := qobject.ParseJSON(s.lines.Text())
+	if err != nil {
+		s.t.Errorf("the client sent %s: %v", s.lines.Text(), err)
+		return "", 0
+	}
+	n, _ := v.(*qobject.Dict).Get("id")
+	id, _ = n.(int64)
+	return s.lines.Text(), id
+}
+
+// accept greets and lets the client negotiate.
+func (s *fakeServer) accept() {
+	s.send(hello)
+	_, id := s.receive()
+	s.send(`{"return": {}, "id": %d}`+"\r\n", id)
+}
+
+// connect returns a client of a server that runs serve in its own goroutine
+// and hangs up behind it. Both are gone at the end of the test.
+func connect(t *testing.T, serve func(*fakeServer)) (*Client, error) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	var wg sync.WaitGroup
+	s := &fakeServer{t: t, conn: theirs, lines: bufio.NewScanner(theirs)}
+	wg.Go(func() {
+		serve(s)
+		theirs.Close()
+	})
+	c, err := NewClient(t.Context(), ours)
+	t.Cleanup(func() {
+		if c != nil {
+			c.Close()
+		}
+		ours.Close()
+		wg.Wait()
+	})
+	return c, err
+}
+
+// connected is connect with a server that has negotiated.
+func connected(t *testing.T, serve func(*fakeServer)) *Client {
+	t.Helper()
+	c, err := connect(t, func(s *fakeServer) {
+		s.accept()
+		serve(s)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestClientNegotiates(t *testing.T) {
+	for _, test := range []struct {
+		greeting, want string
+		oob            bool
+	}{
+		{hello, `{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}, "id": 1}`, true},
+		{helloPlain, `{"execute": "qmp_capabilities", "id": 1}`, false},
+		{fmt.Sprintf(event, "EARLY", 1) + hello, `{"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}, "id": 1}`, true},
+	} {
+		c, err := connect(t, func(s *fakeServer) {
+			s.send("%s", test.greeting)
+			if line, _ := s.receive(); line != test.want {
+				t.Errorf("sent %s, want %s", line, test.want)
+			}
+			s.send(`{"return": {}, "id": 1}`)
+			if !test.oob {
+				return
+			}
+			_, id := s.receive()
+			s.send(`{"return": [], "id": %d}`, id)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := c.Version(); v.Major != 10 || v.Minor != 0 || v.Micro != 2 {
+			t.Errorf("version %v", v)
+		}
+		err = c.ExecuteOOB(t.Context(), "query-yank", nil, nil)
+		if c.OOB() != test.oob || (err == nil) != test.oob {
+			t.Errorf("oob %v, executing gives %v", c.OOB(), err)
+		}
+	}
+}
+
+func TestExecute(t *testing.T) {
+	c := connected(t, func(s *fakeServer) {
+		_, id := s.receive()
+		s.send(`{"return": {"status": "running", "running": true}, "id": %d}`, id)
+		_, id = s.receive()
+		s.send(`{"id": %d, "error": {"class": "DeviceNotFound", "desc": "Device 'x' not found"}}`, id)
+		line, id := s.receive()
+		s.send(`{"return": %q, "id": %d}`, line, id)
+		s.receive()
+	})
+	var status struct {
+		Status  string
+		Running bool
+	}
+	if err := c.Execute(t.Context(), "query-status", nil, &status); err != nil || status.Status != "running" || !status.Running {
+		t.Errorf("got %+v, %v", status, err)
+	}
+	err := c.Execute(t.Context(), "device_del", map[string]any{"id": "x"}, nil)
+	var e *qerr.Error
+	if !errors.As(err, &e) || e.Class != qerr.DeviceNotFound || err.Error() != "device_del: Device 'x' not found" {
+		t.Errorf("got %v", err)
+	}
+	var echo any
+	err = c.Execute(t.Context(), "x", qobject.Members("é", []any{1, 2.5}), &echo)
+	if want := `{"execute": "x", "arguments": {"\u00E9": [1, 2.5]}, "id": 4}`; err != nil || echo != want {
+		t.Errorf("got %v, %v; want %v", echo, err, want)
+	}
+	if err := c.Execute(t.Context(), "x", []any{}, nil); err == nil || err.Error() != "x: arguments are a array and not an object" {
+		t.Errorf("an array as arguments: %v", err)
+	}
+	if err := c.Execute(t.Context(), "x", map[string]any{"f": func() {}}, nil); err == nil {
+		t.Error("a function is an argument")
+	}
+}
+
+// TestManyCalls answers in reverse order, in groups as large as may be under
+// way.
+func TestManyCalls(t *testing.T) {
+	const groups = 20
+	c := connected(t, func(s *fakeServer) {
+		for range groups {
+			var ids []int64
+			for range MaxQueue {
+				_, id := s.receive()
+				ids = append(ids, id)
+			}
+			for i := range ids {
+				id := ids[len(ids)-1-i]
+				s.send(`{"return": %d, "id": %d}`+"\r\n", id*10, id)
+			}
+		}
+	})
+	var wg sync.WaitGroup
+	results := make(chan int64, groups*MaxQueue)
+	for range groups * MaxQueue {
+		wg.Go(func() {
+			var n int64
+			if err := c.Execute(t.Context(), "x", nil, &n); err != nil {
+				t.Error(err)
+			}
+			results <- n
+		})
+	}
+	wg.Wait()
+	close(results)
+	seen := map[int64]bool{}
+	for n := range results {
+		seen[n] = true
+	}
+	if len(seen) != groups*MaxQueue {
+		t.Errorf("%d different results of %d", len(seen), groups*MaxQueue)
+	}
+}
+
+// TestOOBOvertakes: with all places taken an out-of-band command still goes
+// through, and one more ordinary command waits.
+func TestOOBOvertakes(t *testing.T) {
+	full, release := make(chan struct{}), make(chan struct{})
+	c := connected(t, func(s *fakeServer) {
+		var ids []int64
+		for range MaxQueue {
+			_, id := s.receive()
+			ids = append(ids, id)
+		}
+		close(full)
+		line, id := s.receive()
+		if !strings.HasPrefix(line, `{"exec-oob": "yank"`) {
+			t.Errorf("with the queue full came %s", line)
+		}
+		s.send(`{"return": {}, "id": %d}`, id)
+		<-release
+		for range ids {
+			s.send(`{"return": {}, "id": %d}`, ids[0])
+			ids = ids[1:]
+		}
+		_, id = s.receive()
+		s.send(`{"return": {}, "id": %d}`, id)
+	})
+	var wg sync.WaitGroup
+	for range MaxQueue + 1 {
+		wg.Go(func() {
+			if err := c.Execute(t.Context(), "slow", nil, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-full
+	if err := c.ExecuteOOB(t.Context(), "yank", nil, nil); err != nil {
+		t.Error(err)
+	}
+	close(release)
+	wg.Wait()
+}
+
+// TestEventBeforeReply: the event that a command causes comes first, and the
+// cursor taken before the command finds it.
+func TestEventBeforeReply(t *testing.T) {
+	c := connected(t, func(s *fakeServer) {
+		s.send(event, "OTHER", 1)
+		_, id := s.receive()
+		s.send(event+event+`{"return": {}, "id": %d}`+event, "RESET", 2, "DONE", 3, id, "DONE", 4)
+	})
+	other, err := c.WaitEvent(t.Context(), 0, nil)
+	if err != nil || other.Name != "OTHER" || other.Time != (Timestamp{5, 6}) {
+		t.Fatalf("got %+v, %v", other, err)
+	}
+	if err := c.Execute(t.Context(), "system_reset", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	events, next, err := c.Events().Since(other.Next)
+	if err != nil || len(events) < 2 || events[0].Name != "RESET" || events[1].Name != "DONE" {
+		t.Fatalf("got %v, %v", events, err)
+	}
+	done := func(ev Received) bool {
+		n, _ := ev.Data.Get("n")
+		return ev.Name == "DONE" && n == int64(4)
+	}
+	last, err := c.WaitEvent(t.Context(), other.Next, done)
+	if err != nil || last.Next != 4 || next > last.Next {
+		t.Errorf("got %+v, %v", last, err)
+	}
+	if _, err := c.WaitEvent(t.Context(), last.Next, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("after the last event: %v", err)
+	}
+}
+
+func TestEventLogIsBounded(t *testing.T) {
+	l := newEventLog()
+	for range eventLogSize + 5 {
+		l.add(Received{Name: "E"})
+	}
+	var lost *EventsLostError
+	if _, next, err := l.Since(2); !errors.As(err, &lost) || lost.Count != 3 || next != 5 || err.Error() != "qmp: 3 events were lost" {
+		t.Errorf("next %d, %v", next, err)
+	}
+	if _, err := l.Wait(t.Context(), 0, nil); !errors.As(err, &lost) || lost.Next != 5 {
+		t.Errorf("Wait: %v", err)
+	}
+	if events, next, err := l.Since(5); err != nil || len(events) != eventLogSize || next != l.Cursor() {
+		t.Errorf("%d events, next %d, %v", len(events), next, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Wait(ctx, l.Cursor(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait: %v", err)
+	}
+	l.close()
+	l.add(Received{Name: "late"})
+	if _, err := l.Wait(t.Context(), l.Cursor(), nil); !errors.Is(err, ErrClosed) || l.Cursor() != eventLogSize+5 {
+		t.Errorf("Wait: %v", err)
+	}
+}
+
+// TestFaults: whatever the server does, calls return with an error that says
+// so, and nothing is left running.
+func TestFaults(t *testing.T) {
+	for _, test := range []struct{ name, reply, want string }{
+		{"hangs up", "", "EOF"},
+		{"hangs up in a reply", `{"return": {`, "unexpected EOF"},
+		{"garbage", "\xffhello", "does not speak QMP: JSON parse error, stray '\xff'"},
+		{"a number", "17 ", "does not speak QMP: it sent a number"},
+		{"something else", "{}", "neither a reply nor an event"},
+		{"no id", `{"return": {}}`, "it answered nobody"},
+		{"could not read us", `{"error": {"class": "GenericError", "desc": "JSON parse error, stray '%'"}}`, "it answered nobody: JSON parse error, stray '%'"},
+		{"wrong id", `{"return": {}, "id": 99}`, "it answered 99, which was not asked"},
+		{"greets again", hello, "it greets twice"},
+		{"an event without a name", `{"event": 1}`, "an event without a name"},
+		{"an unreadable error", `{"error": 5, "id": 2}`, "the error of the server cannot be read: 5"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := connected(t, func(s *fakeServer) {
+				s.receive()
+				s.send("%s", test.reply)
+			})
+			err := c.Execute(t.Context(), "x", nil, nil)
+			if err == nil || !strings.HasPrefix(err.Error(), "x: ") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want …%s…", err, test.want)
+			}
+			<-c.Done()
+			if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, ErrClosed) {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func TestGreetingFaults(t *testing.T) {
+	for _, test := range []struct{ name, says, want string }{
+		{"hangs up", "", "EOF"},
+		{"garbage", "SSH-2.0-OpenSSH\r\n", "does not speak QMP"},
+		{"no object", `{"QMP": 1}`, "its greeting is no object"},
+		{"capabilities of the wrong type", `{"QMP": {"capabilities": 1}}`, "greeting"},
+		{"refuses", hello + `{"id": 1, "error": {"class": "GenericError", "desc": "no"}}`, "qmp_capabilities: no"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := connect(t, func(s *fakeServer) {
+				rest, greets := strings.CutPrefix(test.says, hello)
+				if greets {
+					s.send(hello)
+					s.receive()
+				}
+				s.send("%s", rest)
+			})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want …%s…", err, test.want)
+			}
+		})
+	}
+}
+
+// TestSplitEverywhere cuts a conversation at every byte.
+func TestSplitEverywhere(t *testing.T) {
+	reply := fmt.Sprintf(event, "E", 1) + `{"return": "\u00E9", "id": 2}` + "\r\n"
+	for cut := range reply {
+		c := connected(t, func(s *fakeServer) {
+			s.receive()
+			s.send("%s", reply[:cut])
+			s.send("%s", reply[cut:])
+		})
+		var got string
+		if err := c.Execute(t.Context(), "x", nil, &got); err != nil || got != "é" || c.Events().Cursor() != 1 {
+			t.Fatalf("cut at %d: %q, %v, %d events", cut, got, err, c.Events().Cursor())
+		}
+		c.Close()
+	}
+}
+
+func TestLargeReply(t *testing.T) {
+	const size = 3 << 20
+	c := connected(t, func(s *fakeServer) {
+		_, id := s.receive()
+		s.send(`{"return": %q, "id": %d}`, strings.Repeat("x", size), id)
+	})
+	var got string
+	if err := c.Execute(t.Context(), "x", nil, &got); err != nil || len(got) != size {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// TestContexts: a call given up returns at once; its late reply harms nobody.
+func TestContexts(t *testing.T) {
+	noPatience := errors.New("no patience")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	given := make(chan struct{})
+	c := connected(t, func(s *fakeServer) {
+		_, late := s.receive()
+		cancel(noPatience)
+		<-given
+		s.send(`{"return": 1, "id": %d}`, late)
+		_, id := s.receive()
+		s.send(`{"return": 2, "id": %d}`, id)
+	})
+	if err := c.Execute(ctx, "slow", nil, nil); !errors.Is(err, noPatience) {
+		t.Errorf("got %v", err)
+	}
+	close(given)
+	if err := c.Execute(ctx, "never sent", nil, nil); !errors.Is(err, noPatience) {
+		t.Errorf("got %v", err)
+	}
+	var n int64
+	if err := c.Execute(t.Context(), "x", nil, &n); err != nil || n != 2 {
+		t.Errorf("got %d, %v", n, err)
+	}
+}
+
+func TestNewClientGivesUp(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := NewClient(ctx, ours); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the connection is still open: %v", err)
+	}
+}
+
+func TestCloseWhileWaiting(t *testing.T) {
+	c := connected(t, func(s *fakeServer) {
+		s.receive()
+		s.receive() // until the client hangs up
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+	})
+	wg.Go(func() {
+		if _, err := c.WaitEvent(t.Context(), 0, nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("got %v", err)
+		}
+	})
+	c.Close()
+	c.Close()
+	wg.Wait()
+}
+
+// TestClientAndSession connects the two halves of this package.
+func TestClientAndSession(t *testing.T) {
+	ours, theirs := net.Pipe()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer theirs.Close()
+		m := newMonitor(t, recordedConfig(), commands(t))
+		m.open()
+		buf := make([]byte, 100)
+		for {
+			if _, err := theirs.Write(m.out.Bytes()); err != nil {
+				return
+			}
+			m.out.Reset()
+			n, err := theirs.Read(buf)
+			if err != nil {
+				return
+			}
+			m.write(buf[:n])
+		}
+	})
+	c, err := NewClient(t.Context(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var echo map[string]string
+	args := map[string]string{"text": strings.Repeat("é\x00\U0001F600", 100)}
+	if err := c.Execute(t.Context(), "echo", args, &echo); err != nil || echo["text"] != args["text"] {
+		t.Errorf("got %v, %v", echo, err)
+	}
+	var oob bool
+	if err := c.ExecuteOOB(t.Context(), "oob", nil, &oob); err != nil || !oob {
+		t.Errorf("got %v, %v", oob, err)
+	}
+	c.Close()
+	wg.Wait()
+}
