@@ -2,6 +2,8 @@ package qapi
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -294,6 +296,17 @@ func FuzzParse(f *testing.F) {
 		"{'include': 't.json'}{'pragma': {'doc-required': true}}",
 	} {
 		f.Add(seed)
+	}
+	files, err := filepath.Glob("schema/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("the machine's schema is missing: %v", err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := loadText(text)

@@ -173,7 +173,8 @@ const IntrospectionJSON = `[` +
 	`{"name": "90", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}` +
 	`]`
 
-// Introspection returns the reply of query-qmp-schema. The caller owns it.
+// Introspection parses IntrospectionJSON, which takes milliseconds: a server
+// calls it once and keeps the result. The caller owns it.
 func Introspection() any {
 	v, err := qobject.ParseJSON(IntrospectionJSON)
 	if err != nil {

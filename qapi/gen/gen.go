@@ -68,11 +68,15 @@ func (g *generator) reserve() error {
 			return err
 		}
 	}
+	methods := names{}
 	for _, def := range g.schema.Definitions {
 		name, what := def.Head().Name, def.Meta()+" '"+def.Head().Name+"'"
 		var claims []string
 		switch d := def.(type) {
 		case *qapi.Command:
+			if err := methods.claim(camel(name), what); err != nil {
+				return err
+			}
 			if a := d.Arg; d.Gen && a != nil && a.Implicit {
 				claims = append(claims, argType(d))
 			}

@@ -22,7 +22,8 @@ func (g *generator) introspection() error {
 		p.f("%s +", rawString(text))
 	}
 	p.f("`]`\n")
-	p.f("// Introspection returns the reply of query-qmp-schema. The caller owns it.")
+	p.f("// Introspection parses IntrospectionJSON, which takes milliseconds: a server")
+	p.f("// calls it once and keeps the result. The caller owns it.")
 	p.f("func Introspection() any {\nv, err := qobject.ParseJSON(IntrospectionJSON)")
 	p.f("if err != nil {\npanic(\"generated introspection is no JSON: \" + err.Error())\n}")
 	p.f("return v\n}")

@@ -3,6 +3,7 @@ package gen
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 
@@ -22,7 +23,8 @@ func (p *printer) f(format string, a ...any) {
 func (p *printer) imports(out *bytes.Buffer) {
 	var std, ours []string
 	for _, i := range []string{"slices", importCoro, importQObject, importVisit, importQMP} {
-		if !bytes.Contains(p.Bytes(), []byte(i[strings.LastIndexByte(i, '/')+1:]+".")) {
+		used := regexp.MustCompile(`\b` + path.Base(i) + `\.[A-Z]`)
+		if !used.Match(p.Bytes()) {
 			continue
 		}
 		if strings.Contains(i, "/") {
