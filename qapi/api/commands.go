@@ -674,7 +674,7 @@ type Commands interface {
 	// SystemReset: Resets the machine, soon after the reply or before it.
 	//
 	// Since QEMU 0.14.
-	SystemReset(call *qmp.Call) error
+	SystemReset(co *coro.Co, call *qmp.Call) error
 
 	// SystemPowerdown: Presses the power button. The guest decides what happens.
 	//
@@ -712,19 +712,19 @@ type Commands interface {
 	// Stop: Stops the CPUs. No error if they are.
 	//
 	// Since QEMU 0.14.
-	Stop(call *qmp.Call) error
+	Stop(co *coro.Co, call *qmp.Call) error
 
 	// Cont: Lets the CPUs run. No error if they do.
 	//
 	// Since QEMU 0.14.
-	Cont(call *qmp.Call) error
+	Cont(co *coro.Co, call *qmp.Call) error
 
 	// HumanMonitorCommand: Executes a command of the human monitor.
 	//
 	// Returns: what the person would see
 	//
 	// Since QEMU 0.14.
-	HumanMonitorCommand(call *qmp.Call, args *HumanMonitorCommandArgs) (string, error)
+	HumanMonitorCommand(co *coro.Co, call *qmp.Call, args *HumanMonitorCommandArgs) (string, error)
 
 	// QueryCommandLineOptions: Describes options of the command line.
 	//
@@ -1065,12 +1065,13 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 			},
 		},
 		{
-			Name: "system_reset",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Name:    "system_reset",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				if err := visit.NoMembers(args); err != nil {
 					return nil, err
 				}
-				return nil, impl.SystemReset(call)
+				return nil, impl.SystemReset(co, call)
 			},
 		},
 		{
@@ -1138,32 +1139,35 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 			},
 		},
 		{
-			Name: "stop",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Name:    "stop",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				if err := visit.NoMembers(args); err != nil {
 					return nil, err
 				}
-				return nil, impl.Stop(call)
+				return nil, impl.Stop(co, call)
 			},
 		},
 		{
-			Name: "cont",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Name:    "cont",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				if err := visit.NoMembers(args); err != nil {
 					return nil, err
 				}
-				return nil, impl.Cont(call)
+				return nil, impl.Cont(co, call)
 			},
 		},
 		{
-			Name: "human-monitor-command",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Name:    "human-monitor-command",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				in := visit.New(args, visit.JSON)
 				arg := DecodeHumanMonitorCommandArgs(in)
 				if err := in.Err(); err != nil {
 					return nil, err
 				}
-				r, err := impl.HumanMonitorCommand(call, &arg)
+				r, err := impl.HumanMonitorCommand(co, call, &arg)
 				if err != nil {
 					return nil, err
 				}
