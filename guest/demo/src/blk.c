@@ -27,7 +27,7 @@ void blk_start(struct device *d)
 	struct blk *b = &d->blk;
 
 	*b = (struct blk){0};
-	b->capacity = virtio_config64(&d->virtio, 0);
+	b->capacity = b->formatted = virtio_config64(&d->virtio, 0);
 	b->generation = d->started << 16 | (d->plug & 0xffff) | 1ul << 63; /* never the host's 0 */
 	b->draw = mix(d->started ^ (uint64_t)d->bdf << 48);
 	b->phase = b->capacity ? BLK_FIRST : BLK_DEAD;
@@ -130,14 +130,18 @@ static void start_batch(struct device *d, uint64_t now)
 /* Whether a sector holds what it must, given what sector 0 said about the disk. */
 static bool as_expected(struct blk *b, const uint64_t *w, uint64_t sector)
 {
+	enum sector_kind found = sector_check(w, sector);
+
 	switch (b->kind) {
 	case SECTOR_GOOD:
-		if (sector_check(w, sector) != SECTOR_GOOD)
+		if (found == SECTOR_BLANK && b->phase == BLK_READ && sector >= b->formatted)
+			return true;
+		if (found != SECTOR_GOOD)
 			return false;
 		return b->phase != BLK_VERIFY ||
 		       (w[WORD_GENERATION] == b->generation && w[WORD_SEED] == b->seed);
 	case SECTOR_BLANK:
-		return sector_check(w, sector) == SECTOR_BLANK;
+		return found == SECTOR_BLANK;
 	default:
 		return true;
 	}

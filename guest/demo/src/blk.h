@@ -16,7 +16,8 @@ enum blk_phase {
 };
 
 struct blk {
-	uint64_t capacity; /* sectors */
+	uint64_t capacity;  /* sectors */
+	uint64_t formatted; /* capacity at the plug: what a resize adds may be blank */
 	uint64_t generation, seed, draw;
 	enum sector_kind kind; /* of sector 0: GOOD, BLANK or FOREIGN decides what we do here */
 	enum blk_phase phase;
