@@ -305,10 +305,16 @@ func (r *Request) Write(off uint64, p []byte) int {
 // filled, and an interrupt if it wants one. What is not live ends silently. The
 // caller may use r again.
 func (r *Request) Done(written uint32) {
-	c := r.core
 	if r.Live() {
-		c.push(r, written)
+		r.core.push(r, written)
 	}
+	r.Drop()
+}
+
+// Drop ends the request without giving its buffers back, for one whose driver
+// is not to be told: the device broke, or the machine ends.
+func (r *Request) Drop() {
+	c := r.core
 	r.core = nil
 	c.inFlight--
 	if c.resetting && c.inFlight == 0 {

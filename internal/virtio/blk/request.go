@@ -1,0 +1,191 @@
+package blk
+
+import (
+	"encoding/binary"
+
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/virtio"
+)
+
+// maxInFlight bounds the coroutines and buffers that one guest device can cost
+// its host, at what keeps a fast disk busy.
+const maxInFlight = 64
+
+// pieceSize is how much of a request is in the host's memory at a time.
+const pieceSize = 128 << 10
+
+// Request types and results (virtio 1.2 §5.2.6).
+const (
+	typeIn    = 0
+	typeOut   = 1
+	typeFlush = 4
+	typeGetID = 8
+
+	statusOK          = 0
+	statusIOError     = 1
+	statusUnsupported = 2
+
+	headerSize = 16
+	statusSize = 1
+	idSize     = 20
+)
+
+// request is one request in flight. It is used again for others.
+type request struct {
+	virtio.Request
+	queue  int
+	typ    uint32
+	sector uint64
+	status uint8
+	served bool // to its end, and not killed with its coroutine
+	buf    []byte
+}
+
+// take returns an unused request.
+func (d *Device) take() *request {
+	if n := len(d.free); n > 0 {
+		r := d.free[n-1]
+		d.free = d.free[:n-1]
+		return r
+	}
+	return new(request)
+}
+
+// HandleQueue implements virtio.Kind.
+func (d *Device) HandleQueue(i int) {
+	c := d.Core()
+	for {
+		c.Busy(i)
+		for d.inFlight < maxInFlight {
+			r := d.take()
+			if !c.Pop(i, &r.Request) {
+				d.free = append(d.free, r)
+				break
+			}
+			d.start(r, i)
+		}
+		if d.inFlight >= maxInFlight {
+			d.stalled[i] = true
+			return
+		}
+		if c.Idle(i) {
+			return
+		}
+	}
+}
+
+// start reads the header and has the request served. A chain that has no room
+// for header and status breaks the device.
+func (d *Device) start(r *request, queue int) {
+	var header [headerSize]byte
+	if r.InLen() < statusSize || r.Read(0, header[:]) < headerSize {
+		d.Core().Break()
+		r.Drop()
+		d.free = append(d.free, r)
+		return
+	}
+	r.queue, r.served = queue, false
+	r.typ = binary.LittleEndian.Uint32(header[0:])
+	r.sector = binary.LittleEndian.Uint64(header[8:])
+	d.inFlight++
+	d.Platform().Main.Spawn("virtio-blk request", func(co *coro.Co) {
+		defer d.finish(r)
+		r.status = d.serve(co, r)
+		r.served = true
+	})
+}
+
+// finish answers the request, and goes on with a queue that waited for it.
+func (d *Device) finish(r *request) {
+	if r.served {
+		r.Write(r.InLen()-statusSize, []byte{r.status})
+		r.Done(uint32(min(r.InLen(), 0xffffffff)))
+	} else {
+		r.Drop()
+	}
+	d.inFlight--
+	d.free = append(d.free, r)
+	for i, waits := range d.stalled {
+		if waits {
+			d.stalled[i] = false
+			d.Core().Notify(i)
+		}
+	}
+}
+
+// serve does what the request asks for and returns its status.
+func (d *Device) serve(co *coro.Co, r *request) uint8 {
+	var err error
+	switch r.typ {
+	case typeIn:
+		n := r.InLen() - statusSize
+		if !d.inRange(r.sector, n) {
+			return statusIOError
+		}
+		err = d.read(co, r, n)
+	case typeOut:
+		n := r.OutLen() - headerSize
+		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
+			return statusIOError
+		}
+		err = d.write(co, r, n)
+	case typeFlush:
+		err = d.disk.Flush(co)
+	case typeGetID:
+		var id [idSize]byte
+		copy(id[:], d.Serial)
+		r.Write(0, id[:min(r.InLen()-statusSize, idSize)])
+	default:
+		return statusUnsupported
+	}
+	if err != nil {
+		return statusIOError
+	}
+	return statusOK
+}
+
+// inRange says whether n bytes at a sector are whole blocks on the disk.
+func (d *Device) inRange(sector, n uint64) bool {
+	total := d.disk.Sectors()
+	return n%d.LogicalBlock == 0 && sector%(d.LogicalBlock/sectorSize) == 0 &&
+		sector <= total && n/sectorSize <= total-sector
+}
+
+// piece returns the request's buffer for n bytes at most.
+func (r *request) piece(n uint64) []byte {
+	n = min(n, pieceSize)
+	if uint64(cap(r.buf)) < n {
+		r.buf = make([]byte, n)
+	}
+	return r.buf[:n]
+}
+
+// read moves n bytes from the disk to the guest. It stops early when nobody
+// waits for them any more.
+func (d *Device) read(co *coro.Co, r *request, n uint64) error {
+	for done := uint64(0); done < n && r.Live(); {
+		p := r.piece(n - done)
+		if err := d.disk.ReadAt(co, p, int64(r.sector*sectorSize+done)); err != nil {
+			return err
+		}
+		r.Write(done, p)
+		done += uint64(len(p))
+	}
+	return nil
+}
+
+// write moves n bytes from the guest to the disk. When the guest is gone, what
+// it had not handed over yet cannot be written.
+func (d *Device) write(co *coro.Co, r *request, n uint64) error {
+	for done := uint64(0); done < n; {
+		p := r.piece(n - done)
+		if r.Read(headerSize+done, p) < len(p) {
+			return nil // not live: nobody hears of it
+		}
+		if err := d.disk.WriteAt(co, p, int64(r.sector*sectorSize+done)); err != nil {
+			return err
+		}
+		done += uint64(len(p))
+	}
+	return nil
+}
