@@ -6,12 +6,12 @@ import (
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// An Access is how a vCPU goes through address spaces: its identity, and where
-// it found something last. One per vCPU thread, for its use alone.
+// An Access is how a vCPU goes through address spaces: its identity, and what
+// it found last. One per vCPU thread, for its use alone.
 type Access struct {
 	thread *sched.Thread
-	flat   *FlatView // of the last hit; only compared, never read through
-	hit    int
+	flat   *FlatView // hit is of this view
+	hit    *Range
 }
 
 // NewAccess returns the Access of thread t.
@@ -19,17 +19,14 @@ func NewAccess(t *sched.Thread) *Access { return &Access{thread: t} }
 
 // find returns the range of f that contains addr, or nil.
 func (a *Access) find(f *FlatView, addr uint64) *Range {
-	if f == a.flat {
-		if r := &f.ranges[a.hit]; r.First <= addr && addr <= r.Last {
-			return r
-		}
+	if f == a.flat && a.hit.First <= addr && addr <= a.hit.Last {
+		return a.hit
 	}
-	i := f.search(addr)
-	if i == len(f.ranges) || f.ranges[i].First > addr {
-		return nil
+	r := f.Find(addr)
+	if r != nil {
+		a.flat, a.hit = f, r
 	}
-	a.flat, a.hit = f, i
-	return &f.ranges[i]
+	return r
 }
 
 // Read makes one access of size (1, 2, 4 or 8) bytes at addr for a vCPU, which

@@ -46,11 +46,11 @@ func (as *AddressSpace) DMAWrite(addr uint64, p []byte) (res Result) {
 // are in the same range; the region is nil for a hole of that length.
 func (as *AddressSpace) piece(addr uint64, n int) (r *Region, off uint64, got int) {
 	f := as.Flat()
-	i := f.search(addr)
-	if i == len(f.ranges) {
+	c, i := f.search(addr)
+	if c == len(f.chunks) {
 		return nil, 0, n
 	}
-	g := &f.ranges[i]
+	g := &f.chunks[c].ranges[i]
 	if g.First > addr {
 		return nil, 0, int(min(g.First-addr, uint64(n)))
 	}

@@ -115,9 +115,27 @@ func (m *Map) FlatViews() []FlatInfo {
 }
 
 func (f *FlatView) describe() []FlatRange {
-	out := make([]FlatRange, len(f.ranges))
-	for i, r := range f.ranges {
+	ranges := f.Ranges()
+	out := make([]FlatRange, len(ranges))
+	for i, r := range ranges {
 		out[i] = FlatRange{r.First, r.Last, r.Region.prio, r.Region.typeName(), r.Region.name, r.Offset}
 	}
 	return out
+}
+
+// Spaces returns all address spaces, the newest first. The caller holds the
+// BQL.
+func (m *Map) Spaces() []*AddressSpace {
+	spaces := slices.Clone(m.spaces)
+	slices.Reverse(spaces)
+	return spaces
+}
+
+// Children returns what sits in r, by falling priority.
+func (r *Region) Children() []*Region {
+	list := make([]*Region, len(r.children))
+	for i, c := range r.children {
+		list[i] = c.r
+	}
+	return list
 }

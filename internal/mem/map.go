@@ -72,7 +72,9 @@ func (m *Map) Commit() {
 }
 
 // changed marks what r covers in every view that can see it, and has the
-// address spaces rooted at r or its parent look at their root again.
+// address spaces rooted at r or its parent look at their root again. It is
+// called on both sides of a change, so a side on which r is hidden shows
+// nothing to anybody but a view of its own.
 func (r *Region) changed() {
 	r.m.reconsider(r)
 	if r.view != nil {
@@ -80,6 +82,11 @@ func (r *Region) changed() {
 	}
 	if p := r.parent; p != nil {
 		r.m.reconsider(p)
+	}
+	if !r.enabled {
+		return
+	}
+	if p := r.parent; p != nil {
 		p.touch(r.addr, addSat(r.addr, r.last))
 	}
 	r.touchAliases(0, r.last)

@@ -92,8 +92,11 @@ func (w *world) addLeaf(n func(string, int) int) {
 	r := w.IO(d, fmt.Sprint("io", len(w.owners)), size, &Ops{})
 	addr := uint64(n("addr", 120))
 	if n("alias", 1) == 0 {
-		r = w.Alias(nil, "alias", w.containers[in+1+n("of", len(w.containers)-in-2)], uint64(n("offset", 1)*n("offset", 100)), size)
-		addr *= uint64(n("at zero", 1))
+		of, offset := w.containers[in+1+n("of", len(w.containers)-in-2)], uint64(n("offset", 100))
+		if n("whole", 1) == 0 { // what a bus master's window looks like
+			addr, offset, size = 0, 0, of.Size()
+		}
+		r = w.Alias(nil, "alias", of, offset, size)
 	}
 	w.containers[in].AddOverlap(addr, r, n("prio", 2))
 	w.leaves = append(w.leaves, r)
@@ -158,6 +161,47 @@ func TestViewsAgreeWithTree(t *testing.T) {
 			w.Commit()
 			w.check(rt)
 			w.checkRefs(rt)
+		}
+	})
+}
+
+// TestChunks splices views of many ranges, so that chunks fill, split and join.
+func TestChunks(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := newRig(t)
+		sys := m.Container(nil, "system", Whole)
+		as := m.NewAddressSpace("memory", sys)
+		const slots = 400
+		in := make([]*Region, slots)
+		m.Begin()
+		for i := range in {
+			in[i] = m.IO(nil, fmt.Sprint("io", i), 8, &Ops{})
+			in[i].SetEnabled(i%3 != 0)
+			sys.Add(uint64(i)*10, in[i])
+		}
+		m.Commit()
+		for range rapid.IntRange(1, 20).Draw(rt, "transactions") {
+			m.Begin()
+			for range rapid.IntRange(1, 6).Draw(rt, "runs") {
+				from, on := rapid.IntRange(0, slots-1).Draw(rt, "from"), rapid.Bool().Draw(rt, "on")
+				for i := from; i < min(slots, from+rapid.IntRange(1, 150).Draw(rt, "length")); i++ {
+					in[i].SetEnabled(on)
+				}
+			}
+			m.Commit()
+			f := as.Flat()
+			for i, r := range in {
+				got := f.Find(uint64(i)*10 + 3)
+				if r.enabled != (got != nil) || (got != nil && got.Region != r) {
+					rt.Fatalf("slot %d: %v, enabled %v", i, got, r.enabled)
+				}
+			}
+			for i, c := range f.chunks {
+				n := len(c.ranges)
+				if n == 0 || n > chunkMax || c.last != c.ranges[n-1].Last || (n < chunkMin && len(f.chunks) > 1 && i > 0) {
+					rt.Fatalf("chunk %d of %d has %d ranges and ends at %d", i, len(f.chunks), n, c.last)
+				}
+			}
 		}
 	})
 }

@@ -41,9 +41,10 @@ type Region struct {
 	prio     int
 	children []child // by falling priority, the newest first among equals
 
-	target  *Region // Alias
-	offset  uint64  // of the window in target
-	aliases []*Region
+	target  *Region   // Alias
+	offset  uint64    // of the window in target
+	aliases []*Region // in the map, onto this region, and not asleep
+	asleep  *Region   // see AddressSpace.resolve
 
 	view   *view           // the flat view rooted here, if an address space uses it
 	spaces []*AddressSpace // whose root this is
@@ -170,8 +171,10 @@ func (r *Region) AddOverlap(addr uint64, sub *Region, prio int) {
 	r.m.Begin()
 	sub.parent, sub.addr, sub.prio = r, addr, prio
 	r.insert(sub)
-	if sub.target != nil {
-		sub.target.aliases = append(sub.target.aliases, sub)
+	sub.wake()
+	if t := sub.target; t != nil {
+		t.wake()
+		t.aliases = append(t.aliases, sub)
 	}
 	sub.changed()
 	r.m.Commit()
@@ -186,9 +189,10 @@ func (r *Region) Remove(sub *Region) {
 	sub.changed()
 	r.drop(sub)
 	sub.parent = nil
-	if t := sub.target; t != nil {
-		i := slices.Index(t.aliases, sub)
-		t.aliases = slices.Delete(t.aliases, i, i+1)
+	if r.asleep == sub {
+		r.asleep = nil
+	} else if t := sub.target; t != nil {
+		t.aliases = deleteFirst(t.aliases, sub)
 	}
 	r.m.Commit()
 }

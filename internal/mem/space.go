@@ -33,7 +33,7 @@ func (m *Map) NewAddressSpace(name string, root *Region) *AddressSpace {
 	as := &AddressSpace{m: m, name: name, root: root}
 	root.spaces = append(root.spaces, as)
 	m.spaces = append(m.spaces, as)
-	as.view.Store(acquireView(as.seen()))
+	as.view.Store(acquireView(as.resolve()))
 	return as
 }
 
@@ -88,11 +88,34 @@ func (as *AddressSpace) seen() *Region {
 	return c.target
 }
 
+// resolve returns what [AddressSpace.seen] does. If that is the target of an
+// alias under a root that nothing else shows, the alias is put to sleep: it
+// leaves its target's list, so that a change of system memory does not walk by
+// every bus master. The root keeps it in mind, to wake it.
+func (as *AddressSpace) resolve() *Region {
+	r := as.root
+	r.wake()
+	seen := as.seen()
+	if seen != r && r.parent == nil && len(r.aliases) == 0 {
+		r.asleep = r.children[0].r
+		seen.aliases = deleteFirst(seen.aliases, r.asleep)
+	}
+	return seen
+}
+
+// wake undoes the sleep of r's alias, if any.
+func (r *Region) wake() {
+	if a := r.asleep; a != nil {
+		r.asleep = nil
+		a.target.aliases = append(a.target.aliases, a)
+	}
+}
+
 // settle moves the address space to another view if its root now shows
 // something else altogether.
 func (as *AddressSpace) settle(told []change) []change {
 	as.queued = false
-	old, root := as.view.Load(), as.seen()
+	old, root := as.view.Load(), as.resolve()
 	if old.root == root {
 		return told
 	}
@@ -100,11 +123,11 @@ func (as *AddressSpace) settle(told []change) []change {
 		told = root.view.refresh(told)
 	}
 	v := acquireView(root)
-	removed, added := old.flat.Load().ranges, v.flat.Load().ranges
+	before := old.flat.Load()
 	as.view.Store(v)
 	as.m.releaseView(old)
 	if len(as.listeners) > 0 {
-		told = append(told, change{as, removed, added})
+		told = append(told, change{as, before.Ranges(), v.flat.Load().Ranges()})
 	}
 	return told
 }
