@@ -38,9 +38,9 @@ type Device struct {
 	fn *Function
 }
 
-// PCI returns d, for whoever has a qdev.Device and asks whether it is one of
+// PCIDevice returns d, for whoever has a qdev.Device and asks whether it is one of
 // these.
-func (d *Device) PCI() *Device { return d }
+func (d *Device) PCIDevice() *Device { return d }
 
 // Function is the device's hardware, nil before Realize.
 func (d *Device) Function() *Function { return d.fn }
@@ -94,7 +94,7 @@ func (d *Device) Reset() { d.fn.Reset() }
 func functionsOf(b *qdev.Bus) []qdev.Device {
 	var list []qdev.Device
 	for d := range b.Devices() {
-		if _, ok := d.(interface{ PCI() *Device }); ok {
+		if _, ok := d.(interface{ PCIDevice() *Device }); ok {
 			list = append(list, d)
 		}
 	}
@@ -103,7 +103,7 @@ func functionsOf(b *qdev.Bus) []qdev.Device {
 }
 
 // pciOf returns the PCI part of a device that has one.
-func pciOf(d qdev.Device) *Device { return d.(interface{ PCI() *Device }).PCI() }
+func pciOf(d qdev.Device) *Device { return d.(interface{ PCIDevice() *Device }).PCIDevice() }
 
 // Register enters PCI's bus types and classes.
 func Register(r *qdev.Registry) error {
