@@ -59,11 +59,11 @@ func (m *Map) Commit() {
 		return
 	}
 	var told []change
-	for _, as := range m.resolve {
-		told = as.settle(told)
-	}
 	for _, v := range m.dirty {
 		told = v.refresh(told)
+	}
+	for _, as := range m.resolve {
+		told = as.settle(told)
 	}
 	m.resolve, m.dirty = m.resolve[:0], m.dirty[:0]
 	for i := range told {

@@ -452,3 +452,24 @@ func TestMisuse(t *testing.T) {
 		})
 	}
 }
+
+func TestSleepingAliasWakes(t *testing.T) {
+	m := newRig(t)
+	sys := m.Container(nil, "system", Whole)
+	master := m.Container(nil, "bus master container", Whole)
+	master.Add(0, m.Alias(nil, "bus master", sys, 0, Whole))
+	m.NewAddressSpace("dev", master)
+	if len(sys.aliases) != 0 {
+		t.Error("the bus master's alias is awake")
+	}
+	outer := m.Container(nil, "outer", Whole)
+	as := m.NewAddressSpace("outer", outer)
+	outer.Add(0, master)
+	sys.Add(0x1000, m.IO(nil, "a", 16, &Ops{}))
+	expect(t, as, "1000-100f a@0")
+	outer.Remove(master)
+	window := m.Alias(nil, "window", master, 0x1000, 0x1000)
+	outer.Add(0, window)
+	sys.Add(0x1100, m.IO(nil, "b", 16, &Ops{}))
+	expect(t, as, "0-f a@0", "100-10f b@0")
+}

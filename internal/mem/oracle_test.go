@@ -44,7 +44,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	w := &world{rig: newRig(t), heard: make(map[*AddressSpace][]Range)}
 	for i := range 4 {
-		c := w.Container(nil, fmt.Sprint("c", i), 128>>(i&1))
+		c := w.Container(nil, fmt.Sprint("c", i), 128-uint64(i/3))
 		w.containers = append(w.containers, c)
 	}
 	for i := range 3 {

@@ -119,9 +119,6 @@ func (as *AddressSpace) settle(told []change) []change {
 	if old.root == root {
 		return told
 	}
-	if root.view != nil && len(root.view.dirty) > 0 && root.view != old {
-		told = root.view.refresh(told)
-	}
 	v := acquireView(root)
 	before := old.flat.Load()
 	as.view.Store(v)

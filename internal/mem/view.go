@@ -68,9 +68,6 @@ func (v *view) mark(first, last uint64) {
 func (v *view) refresh(told []change) []change {
 	spans := v.dirty
 	v.dirty = v.dirty[:0]
-	if v.users == 0 {
-		return told
-	}
 	old := v.flat.Load()
 	for i := range spans {
 		spans[i] = old.widen(spans[i])
