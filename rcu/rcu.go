@@ -71,7 +71,8 @@ type Domain struct {
 
 	qmu       sched.Mutex
 	queue     []func() // guarded by qmu
-	closed    bool     // guarded by qmu
+	closed    bool     // Close was called; guarded by qmu
+	done      bool     // the reclaimer has ended; guarded by qmu
 	wake      *sched.Parker
 	reclaimer *sched.Thread
 	busy      atomic.Bool // the reclaimer has callbacks that have not all run
@@ -187,7 +188,7 @@ func (d *Domain) Periods() uint64 { return d.periods.Load() }
 // After Close it panics.
 func (d *Domain) Call(f func()) {
 	d.qmu.Lock()
-	if d.closed {
+	if d.done {
 		d.qmu.Unlock()
 		panic("rcu: Call on a closed Domain")
 	}
@@ -204,13 +205,14 @@ func (d *Domain) reclaim(t *sched.Thread) {
 		d.qmu.Lock()
 		batch := d.queue
 		d.queue = nil
-		closed := d.closed
 		if len(batch) == 0 {
 			d.busy.Store(false)
+			d.done = d.closed
 		}
+		done := d.done
 		d.qmu.Unlock()
 		if len(batch) == 0 {
-			if closed {
+			if done {
 				return
 			}
 			d.wake.Park(sched.Forever)
@@ -258,7 +260,8 @@ func (d *Domain) DrainCo(co *coro.Co) {
 	co.Yield()
 }
 
-// Close runs what is still queued and ends the reclaimer. All readers must be
+// Close runs what is still queued, and what that queues, and ends the
+// reclaimer. All readers must be
 // able to leave their sections; the caller is in none.
 func (d *Domain) Close() {
 	d.qmu.Lock()

@@ -285,3 +285,14 @@ func zeroTail(p []byte, n int, err error) error {
 	}
 	return err
 }
+
+// ActualSize returns how many bytes the node's image takes on the host.
+func (n *Node) ActualSize() int64 {
+	if d, ok := n.drv.(interface{ allocated() int64 }); ok {
+		return d.allocated()
+	}
+	if f := n.File(); f != nil {
+		return f.ActualSize()
+	}
+	return 0
+}

@@ -101,3 +101,12 @@ func (d *file) flush(co *coro.Co) (err error) {
 func (d *file) setPermissions(need, share Perm) error { return d.lock.set(need, share) }
 
 func (d *file) close() { d.f.Close() }
+
+// allocated returns the bytes the host has allocated, 0 if it cannot tell.
+func (d *file) allocated() int64 {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(d.f.Fd()), &st); err != nil {
+		return 0
+	}
+	return st.Blocks * 512
+}

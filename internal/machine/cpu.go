@@ -10,6 +10,9 @@ import (
 	"github.com/backplane-vm/backplane/rcu"
 )
 
+// MaxCPUs is how many CPUs a machine can have, as QEMU's virt has it.
+const MaxCPUs = 512
+
 // A CPU is a hart with a thread that runs it. Device accesses of the hart look
 // the memory map up inside an RCU read-side section and take the BQL for the
 // device's callback; the hart holds neither while it executes.
@@ -44,6 +47,9 @@ func (c *CPU) Index() int { return c.index }
 
 // Hart returns the hart the CPU runs.
 func (c *CPU) Hart() *riscv.Hart { return c.hart }
+
+// Path returns the CPU's path in the object tree.
+func (c *CPU) Path() string { return fmt.Sprintf("/machine/soc0/harts[%d]", c.index) }
 
 // ThreadID returns a number that tells the CPU's thread from others of the
 // machine. It is no thread of the host's: goroutines have none.

@@ -50,7 +50,8 @@ type Config struct {
 	Warn func(text string)
 }
 
-// A Machine is one virtual machine. Its own fields are immutable after New.
+// A Machine is one virtual machine. Its exported fields are immutable after
+// New, Board after Start.
 type Machine struct {
 	Config
 	World    *sched.World
@@ -66,6 +67,7 @@ type Machine struct {
 	System   *mem.AddressSpace
 	QOM      *qom.Tree
 	Devices  *qdev.Tree
+	Board    Board // set by the board before Start
 
 	cpus      []*CPU // immutable once started
 	observers []func(Event)
@@ -75,7 +77,8 @@ type Machine struct {
 	state     RunState   // BQL
 	reachable atomic.Bool
 	shutdown  chan struct{} // closed once shutdown has been asked for
-	cause     ShutdownCause // BQL
+	cause     ShutdownCause // BQL, as the next
+	exitCode  int
 	main      *sched.Thread // set by Start
 }
 
@@ -97,17 +100,22 @@ func New(c Config) *Machine {
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
 	m.Blocks = block.NewGraph(m.Pool, m.Realtime)
-	m.Map = mem.NewMap(mem.Config{BQL: m.BQL, RCU: m.RCU, Warn: c.Warn})
+	m.Locked("new", m.makeTrees)
+	return m
+}
+
+// makeTrees makes the memory map, the object tree and the device tree.
+func (m *Machine) makeTrees() {
+	m.Map = mem.NewMap(mem.Config{BQL: m.BQL, RCU: m.RCU, Warn: m.Warn})
 	m.Memory = m.Map.Container(nil, "system", mem.Whole)
 	m.System = m.Map.NewAddressSpace("memory", m.Memory)
-	m.QOM = qom.NewTree(c.Registry.Types)
+	m.QOM = qom.NewTree(m.Registry.Types)
 	m.Devices = qdev.New(qdev.Config{
-		Registry: c.Registry, QOM: m.QOM, RCU: m.RCU, Clock: m.Virtual.Now,
+		Registry: m.Registry, QOM: m.QOM, RCU: m.RCU, Clock: m.Virtual.Now,
 		Backends:    backends{m.Blocks},
 		Deleted:     func(id, path string) { m.emit(DeviceDeleted{ID: id, Path: path}) },
 		UnplugError: func(id, path string) { m.emit(DeviceUnplugError{ID: id, Path: path}) },
 	})
-	return m
 }
 
 // Locked runs f under the BQL on a thread identity made for it, for callers
@@ -183,13 +191,11 @@ func (m *Machine) Close() {
 	m.Locked("close", func() {
 		m.Loop.Close()
 		m.Devices.Close()
-	})
-	m.Pool.Close()
-	m.RCU.Close()
-	m.Locked("close", func() {
-		m.Blocks.Close()
 		m.System.Close()
 	})
+	m.Pool.Close()
+	m.RCU.Close() // finalises the devices
+	m.Locked("close", m.Blocks.Close)
 	m.Map.Close()
 }
 

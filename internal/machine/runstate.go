@@ -125,3 +125,10 @@ func (m *Machine) ShutdownRequested() <-chan struct{} { return m.shutdown }
 // ShutdownCause returns why the machine ends; "" while it does not. The caller
 // holds the BQL.
 func (m *Machine) ShutdownCause() ShutdownCause { return m.cause }
+
+// SetExitCode notes the status with which a guest that failed wants the
+// process to end. The caller holds the BQL.
+func (m *Machine) SetExitCode(code int) { m.exitCode = code }
+
+// ExitCode returns what SetExitCode was given, or 0. The caller holds the BQL.
+func (m *Machine) ExitCode() int { return m.exitCode }

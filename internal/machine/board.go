@@ -1,0 +1,13 @@
+package machine
+
+import "github.com/backplane-vm/backplane/internal/pci"
+
+// A Board is what a machine's kind adds to it, as far as queries ask.
+type Board interface {
+	// Type is the name of the machine's kind ("virt").
+	Type() string
+	// RAMSize is the size of main memory in bytes.
+	RAMSize() uint64
+	// PCI returns the roots of the PCI hierarchies.
+	PCI() []*pci.Host
+}

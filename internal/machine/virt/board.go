@@ -1,0 +1,253 @@
+// Package virt is the riscv64 machine of QEMU's name: harts, CLINT, PLIC, a
+// 16550 console, the test finisher and a PCI Express hierarchy, at QEMU's
+// addresses.
+//
+// [New] builds it; everything that is done to it afterwards is
+// internal/machine's business. The package starts no goroutines of its own and
+// has no locks.
+package virt
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/mem"
+	"github.com/backplane-vm/backplane/internal/pci"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/internal/riscv"
+	"github.com/backplane-vm/backplane/internal/riscv/loader"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
+
+// Config says what machine to build.
+type Config struct {
+	machine.Config
+	CPUs   int    // 1 to machine.MaxCPUs
+	RAM    uint64 // bytes
+	Kernel string // a file, or "builtin:demo"; "" for none
+	Append string // the kernel's command line
+	Serial Serial // what the console is connected to; nil for nothing
+}
+
+// Serial is the other end of the console. Its methods are called under the BQL
+// and must not block.
+type Serial interface {
+	// Connect hands over what the other end drives; it is called once, before
+	// the others.
+	Connect(port Port)
+	// Send takes a byte from the guest; false means not now, and Port.Writable
+	// is called when there is room.
+	Send(b byte) bool
+	// Resume says that the guest has made room after CanReceive was 0.
+	Resume()
+}
+
+// Port is the guest's end of the console. The caller holds the BQL.
+type Port interface {
+	CanReceive() int
+	Receive(p []byte)
+	Writable()
+}
+
+// Board is the machine's board. It implements [machine.Board].
+type Board struct {
+	cfg      Config
+	m        *machine.Machine
+	ram, rom *mem.Region
+	gpex     *pci.GPEXHost
+	memory   *riscv.Memory
+	image    *loader.Image
+}
+
+// Type implements [machine.Board].
+func (b *Board) Type() string { return "virt" }
+
+// RAMSize implements [machine.Board].
+func (b *Board) RAMSize() uint64 { return b.cfg.RAM }
+
+// PCI implements [machine.Board].
+func (b *Board) PCI() []*pci.Host { return []*pci.Host{b.gpex.Host()} }
+
+// New builds a machine of this kind, stopped. On error nothing is left.
+func New(c Config) (m *machine.Machine, err error) {
+	if c.CPUs < 1 || c.CPUs > machine.MaxCPUs {
+		return nil, qerr.New("Invalid SMP CPUs %d. The max CPUs supported by machine 'virt' is %d", c.CPUs, machine.MaxCPUs)
+	}
+	b := &Board{cfg: c}
+	if b.image, err = loadImage(c); err != nil {
+		return nil, err
+	}
+	m = machine.New(c.Config)
+	m.Board, b.m = b, m
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	m.Locked("board", func() { err = b.build() })
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// loadImage reads and checks the kernel, before anything is built.
+func loadImage(c Config) (*loader.Image, error) {
+	if c.Kernel == "" {
+		return nil, nil
+	}
+	raw, err := readKernel(c.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	image, err := loader.ParseELF(raw)
+	if err != nil {
+		return nil, qerr.New("could not load kernel '%s'", c.Kernel).WithHint("%v\n", err)
+	}
+	return image, nil
+}
+
+func (b *Board) build() error {
+	if err := b.addMemory(); err != nil {
+		return err
+	}
+	if err := b.addHarts(); err != nil {
+		return err
+	}
+	if err := b.addChips(); err != nil {
+		return err
+	}
+	b.m.OnReset(b.reset)
+	return nil
+}
+
+// addMemory makes RAM and the boot ROM.
+func (b *Board) addMemory() (err error) {
+	m := b.m
+	if b.ram, err = m.Map.RAM(nil, "riscv_virt_board.ram", b.cfg.RAM); err != nil {
+		return qerr.New("cannot set up guest memory 'riscv_virt_board.ram': Cannot allocate memory")
+	}
+	if b.rom, err = m.Map.ROM(nil, "riscv_virt_board.mrom", mromSize); err != nil {
+		return err
+	}
+	m.Memory.Add(dramBase, b.ram)
+	m.Memory.Add(mromBase, b.rom)
+	b.memory, err = riscv.NewMemory(
+		riscv.Region{Base: mromBase, Bytes: b.rom.Bytes(), ReadOnly: true},
+		riscv.Region{Base: dramBase, Bytes: b.ram.Bytes()},
+	)
+	if err == nil && b.image != nil {
+		err = b.image.Load(b)
+	}
+	return err
+}
+
+// addHarts makes the CPUs and their objects, /machine/soc0/harts[N].
+func (b *Board) addHarts() error {
+	soc := new(qom.Object)
+	soc.Init("riscv.hart_array", b, nil, nil)
+	if err := b.m.QOM.Container("/machine").AddChild("soc0", soc); err != nil {
+		return err
+	}
+	for i := range b.cfg.CPUs {
+		cpu, err := b.m.AddCPU(riscv.Config{ID: uint64(i), Memory: b.memory, ResetPC: mromBase})
+		if err != nil {
+			return err
+		}
+		o := new(qom.Object)
+		o.Init(cpuType, cpu, nil, nil)
+		if err := soc.AddChild(fmt.Sprintf("harts[%d]", i), o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addChips makes the devices on the system bus and wires them up.
+func (b *Board) addChips() error {
+	m := b.m
+	irqs, err := create[*plicChip](m, "riscv.sifive.plic")
+	if err != nil {
+		return err
+	}
+	irqs.connect(m, b.cfg.CPUs)
+	clint, err := create[*clintChip](m, "riscv.aclint")
+	if err != nil {
+		return err
+	}
+	clint.connect(m, b.cfg.CPUs)
+	end, err := create[*finisherChip](m, "riscv.sifive.test")
+	if err != nil {
+		return err
+	}
+	end.connect(m)
+	uart, err := create[*uartChip](m, "serial-mm")
+	if err != nil {
+		return err
+	}
+	uart.connect(m, irqs, b.cfg.Serial)
+	if b.cfg.Serial != nil {
+		b.cfg.Serial.Connect(uart.core)
+	}
+	if b.gpex, err = create[*pci.GPEXHost](m, "gpex-pcihost"); err != nil {
+		return err
+	}
+	b.setPCI(irqs)
+	for _, d := range []qdev.Device{irqs, clint, end, uart, b.gpex} {
+		if err := m.Devices.Realize(d, m.Devices.SystemBus()); err != nil {
+			return err
+		}
+		d.Dev().Unref()
+	}
+	b.gpex.MapInto(m.Memory)
+	return nil
+}
+
+// create makes a device of the board's own.
+func create[D qdev.Device](m *machine.Machine, class string) (d D, err error) {
+	dev, err := m.Devices.Create(class)
+	if err != nil {
+		return d, err
+	}
+	return dev.(D), nil
+}
+
+// setPCI says where the PCI Express hierarchy is and what it is part of.
+func (b *Board) setPCI(irqs *plicChip) {
+	m, g := b.m, b.gpex
+	g.Connect(pci.Platform{
+		Map: m.Map, System: m.Memory, Main: m.Loop.Main, Clock: m.Virtual, Random: rand.Reader, CPUs: b.cfg.CPUs,
+	}, func(line int, level bool) { irqs.core.SetIRQ(pcieIRQ+line, level) })
+	g.ECAMBase, g.ECAMSize = ecamBase, ecamSize
+	g.PIOBase, g.PIOSize = pioBase, pioSize
+	g.LowBase, g.LowSize = lowMMIOBase, lowMMIOSize
+	g.HighBase, g.HighSize = highMMIOBase, highMMIOSize
+}
+
+// reset puts boot code and kernel back into memory; the harts are stopped.
+func (b *Board) reset() {
+	entry := uint64(dramBase)
+	if b.image != nil {
+		entry = b.image.Entry
+		if err := b.image.Load(b); err != nil { // addMemory has checked that it fits
+			b.m.Warn(err.Error())
+		}
+	}
+	copy(b.rom.Bytes(), resetVector(entry, 0))
+	b.memory.Written(mromBase, uint64(b.rom.Size()))
+}
+
+// Slice implements [loader.RAM], for what is about to be written.
+func (b *Board) Slice(addr, n uint64) []byte {
+	ram := b.ram.Bytes()
+	if addr < dramBase || addr-dramBase > uint64(len(ram)) || n > uint64(len(ram))-(addr-dramBase) {
+		return nil
+	}
+	b.memory.Written(addr, n)
+	return ram[addr-dramBase:][:n]
+}
+
+// mmioDetail describes a region on the system bus for info qtree.
+func mmioDetail(addr, size uint64) string { return fmt.Sprintf("mmio %016x/%016x", addr, size) }

@@ -1,0 +1,107 @@
+package monitor
+
+import (
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+func (h *handlers) DeviceAdd(co *coro.Co, _ *qmp.Call, args *qobject.Dict) error {
+	return h.deviceAdd(co, args, qdev.JSON)
+}
+
+// deviceAdd plugs a device. What a device that failed has held (its id, its
+// drive, its slot) is free only after a grace period; the answer waits for
+// that, so that a client may use them again at once. The wait yields: neither
+// the guest nor another client notices it.
+func (h *handlers) deviceAdd(co *coro.Co, args *qobject.Dict, f qdev.Flavour) error {
+	_, err := h.m.Devices.Add(args, f)
+	if err != nil {
+		h.m.RCU.DrainCo(co)
+	}
+	return err
+}
+
+func (h *handlers) DeviceDel(_ *qmp.Call, args *api.DeviceDelArgs) error {
+	return h.m.Devices.Del(args.Id)
+}
+
+func (h *handlers) DeviceListProperties(_ *qmp.Call, args *api.DeviceListPropertiesArgs) ([]api.ObjectPropertyInfo, error) {
+	props, err := h.m.Devices.Registry().ListProperties(args.Typename)
+	if err != nil {
+		return nil, err
+	}
+	return propertyInfos(props, true), nil
+}
+
+func (h *handlers) QomList(_ *qmp.Call, args *api.QomListArgs) ([]api.ObjectPropertyInfo, error) {
+	props, err := h.m.QOM.List(args.Path)
+	if err != nil {
+		return nil, err
+	}
+	return propertyInfos(props, false), nil
+}
+
+func (h *handlers) QomListProperties(_ *qmp.Call, args *api.QomListPropertiesArgs) ([]api.ObjectPropertyInfo, error) {
+	if _, ok := h.m.QOM.Types.Lookup(args.Typename); !ok {
+		return nil, qerr.Newc(qerr.CommandNotFound, "Class '%s' not found", args.Typename)
+	}
+	if !h.m.QOM.Types.Is(args.Typename, "device") {
+		return nil, qerr.New("Parameter 'typename' expects a device type on this machine")
+	}
+	props, err := h.m.Devices.Registry().ListProperties(args.Typename)
+	if err != nil {
+		return nil, err
+	}
+	return propertyInfos(props, true), nil
+}
+
+// propertyInfos puts properties into QMP's form, with what is said of a class
+// beyond name and type if described is set.
+func propertyInfos(props []*qom.Property, described bool) []api.ObjectPropertyInfo {
+	list := make([]api.ObjectPropertyInfo, 0, len(props))
+	for _, p := range props {
+		info := api.ObjectPropertyInfo{Name: p.Name, Type: p.Type}
+		if described {
+			info.Description = optional(p.Description)
+			if p.HasDefault {
+				info.DefaultValue = &p.Default
+			}
+		}
+		list = append(list, info)
+	}
+	return list
+}
+
+func (h *handlers) QomGet(_ *qmp.Call, args *api.QomGetArgs) (any, error) {
+	v, err := h.m.QOM.Get(args.Path, args.Property)
+	if v == nil && err == nil {
+		return qmp.Null, nil
+	}
+	return v, err
+}
+
+func (h *handlers) QomSet(_ *qmp.Call, args *api.QomSetArgs) error {
+	return h.m.QOM.Set(args.Path, args.Property, args.Value)
+}
+
+func (h *handlers) QomListTypes(_ *qmp.Call, args *api.QomListTypesArgs) ([]api.ObjectTypeInfo, error) {
+	implements := ""
+	if args.Implements != nil {
+		implements = *args.Implements
+	}
+	types := h.m.QOM.Types.List(implements, args.Abstract != nil && *args.Abstract)
+	list := make([]api.ObjectTypeInfo, 0, len(types))
+	for _, t := range types {
+		info := api.ObjectTypeInfo{Name: t.Name, Parent: optional(t.Parent)}
+		if t.Abstract {
+			info.Abstract = &t.Abstract
+		}
+		list = append(list, info)
+	}
+	return list, nil
+}

@@ -1,0 +1,121 @@
+package monitor
+
+import (
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/opts"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
+
+// humanCommand runs one line of the human monitor and returns what it prints.
+// It is a coroutine because the line's command may be one: a human monitor
+// that nobody sits at has no prompt to come back to, so the answer waits.
+func (s *Set) humanCommand(co *coro.Co, args *api.HumanMonitorCommandArgs) (string, error) {
+	cfg := s.hmpConfig()
+	if args.CpuIndex != nil {
+		i := *args.CpuIndex
+		if i < 0 || i >= int64(len(s.m.CPUs())) {
+			return "", qerr.New("Parameter 'cpu-index' expects a CPU number")
+		}
+		cfg.CPU = int(i)
+	}
+	c := hmp.Collect(cfg, args.CommandLine)
+	switch inv := c.Invocation; {
+	case inv == nil:
+	case inv.Coroutine():
+		inv.RunCo(co)
+	default:
+		s.ordinary(co, inv.Run)
+	}
+	return c.Text(), nil
+}
+
+func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
+	return hmp.Config[*coro.Co]{
+		Table: s.human, Version: s.versionText(), CPU: hmp.NoCPU, Formats: s.formats, Owner: s,
+		Hooks: hmp.Hooks{
+			Options: parseOptions,
+			Report:  func(err error) { s.m.Warn(err.Error()) },
+			Blocks:  s.nodeNames,
+		},
+	}
+}
+
+func parseOptions(_, text string) (any, error) { return opts.ParseOpts(text, "driver") }
+
+func (s *Set) nodeNames() []string {
+	var names []string
+	for _, n := range s.m.Blocks.Nodes() {
+		names = append(names, n.Name())
+	}
+	return names
+}
+
+// humanTable binds what this machine has to the standard commands.
+func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
+	type handler = hmp.Handler[*coro.Co]
+	plain := func(f func(*hmp.Call) error) handler {
+		return handler{Run: func(call *hmp.Call, _ *hmp.Args) error { return f(call) }}
+	}
+	yields := func(f func(co *coro.Co)) handler {
+		return handler{RunCo: func(co *coro.Co, _ *hmp.Call, _ *hmp.Args) error { f(co); return nil }}
+	}
+	return hmp.StandardTable(hmp.Handlers[*coro.Co]{
+		"quit": plain(func(*hmp.Call) error { h.m.RequestShutdown(machine.HostQMPQuit); return nil }),
+		"cont": yields(h.m.Cont),
+		"stop": yields(h.m.Stop),
+		"system_reset": yields(func(co *coro.Co) {
+			h.m.Reset(co, machine.HostQMPSystemReset)
+		}),
+		"system_powerdown": plain(func(*hmp.Call) error { h.m.RequestPowerdown(); return nil }),
+		"device_add":       {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
+		"device_del": {Run: func(_ *hmp.Call, args *hmp.Args) error {
+			return h.m.Devices.Del(args.String("id"))
+		}, Complete: h.completeDeviceID},
+		"info version": plain(h.infoVersion),
+		"info status":  plain(h.infoStatus),
+		"info name":    plain(h.infoName),
+		"info uuid":    plain(h.infoUUID),
+		"info cpus":    plain(h.infoCPUs),
+		"info pci":     plain(h.infoPCI),
+		"info chardev": plain(h.infoChardev),
+		"info block":   {Run: h.infoBlock},
+		"info qtree":   {Run: h.infoQTree},
+		"info mtree":   {Run: h.infoMTree},
+	})
+}
+
+// humanDeviceAdd is device_add; an option "help" or "?" asks what there is.
+func (h *handlers) humanDeviceAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	o := args.Options("device").Value.(*opts.Opts)
+	if text, ok, err := DeviceHelp(h.m.Devices.Registry(), o); ok {
+		call.Printf("%s", text)
+		return err
+	}
+	return h.deviceAdd(co, o.Dict(), qdev.KeyVal)
+}
+
+func (h *handlers) completeDeviceAdd(args []string) []string {
+	if len(args) > 1 {
+		return nil
+	}
+	var names []string
+	for _, c := range h.m.Devices.Registry().Creatable() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func (h *handlers) completeDeviceID(args []string) []string {
+	if len(args) > 1 {
+		return nil
+	}
+	var ids []string
+	for o := range h.m.QOM.Container("/machine/peripheral").Children() {
+		ids = append(ids, o.Name())
+	}
+	return ids
+}

@@ -1,0 +1,196 @@
+package monitor
+
+import (
+	"context"
+	"io"
+
+	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// readSize is how much is read from a client at once: QEMU's 4 KiB would cost
+// twenty-five system calls for a large argument.
+const readSize = 64 << 10
+
+// qmpClient is one client of a QMP monitor: a thread that reads and runs what
+// is out of band, a queue, a coroutine that works it off, and an output.
+//
+// The coroutine lives in the iohandler context, which no nested poll serves.
+// An ordinary command runs there in a bottom half; for a coroutine command
+// the coroutine moves to the main context, so that somebody who waits there
+// can bring the command to its end, and back after it.
+type qmpClient struct {
+	set  *Set
+	sess *qmp.Session[*coro.Co]
+	out  *output
+	ctx  context.Context // ends when the client has gone
+	gone context.CancelFunc
+
+	mu      sched.Mutex // guards what follows
+	queue   []qmp.Request
+	backlog qmp.Backlog
+	room    *sched.Cond // the reader may go on
+	idle    bool        // the dispatcher waits to be woken
+	closed  bool
+	co      *coro.Co // the dispatcher
+}
+
+// serveQMP talks to one client until it goes or the set closes. It is the body
+// of the client's reader thread and blocks.
+func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool) {
+	oob := true
+	c := &qmpClient{set: s, sess: qmp.NewSession(s.commands, qmp.Config{
+		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Monitor: s,
+	})}
+	c.room = sched.NewCond(&c.mu)
+	c.ctx, c.gone = context.WithCancel(context.Background())
+	c.out = newOutput(s.m.World, "qmp", conn)
+	if !s.join(c) {
+		c.out.finish()
+		c.out.wait()
+		return
+	}
+	c.mu.Lock()
+	c.co = s.m.Loop.IOHandler.Spawn("qmp-dispatcher", c.dispatch)
+	c.mu.Unlock()
+	c.out.append(c.sess.Opened)
+	c.read(conn)
+	s.leave(c)
+	c.close()
+	c.out.wait()
+}
+
+func (c *qmpClient) read(conn io.Reader) {
+	buf := make([]byte, readSize)
+	for {
+		n, err := conn.Read(buf)
+		for p := buf[:n]; len(p) > 0; {
+			p = p[c.sess.Feed(p, c.accept):]
+			if !c.waitRoom() {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// waitRoom blocks while the client has to be left alone, and reports whether
+// there is a reason to go on.
+func (c *qmpClient) waitRoom() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.backlog.Stopped() && !c.closed {
+		c.room.Wait()
+	}
+	return !c.closed
+}
+
+// accept takes a request from the reader: out of band it runs here and now,
+// without the BQL; else it is queued.
+func (c *qmpClient) accept(r qmp.Request) (more bool) {
+	if r.OOB {
+		inv := c.sess.Prepare(c.ctx, r)
+		c.out.write(inv.Dispatch(nil))
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	stop := c.backlog.Push(c.sess.OOBEnabled())
+	c.queue = append(c.queue, r)
+	c.wakeLocked()
+	return !stop
+}
+
+func (c *qmpClient) wakeLocked() {
+	if c.idle {
+		c.idle = false
+		c.co.Wake()
+	}
+}
+
+// next yields until there is a request, and takes it; ok is false once the
+// client has gone.
+func (c *qmpClient) next(co *coro.Co) (r qmp.Request, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) == 0 {
+		if c.closed {
+			return r, false
+		}
+		c.idle = true
+		c.mu.Unlock()
+		co.Yield()
+		c.mu.Lock()
+	}
+	r = c.queue[0]
+	c.queue = append(c.queue[:0], c.queue[1:]...)
+	if c.backlog.Pop() {
+		c.room.Signal()
+	}
+	return r, true
+}
+
+func (c *qmpClient) answered() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.backlog.Answered() {
+		c.room.Signal()
+	}
+}
+
+// dispatch is the client's dispatcher. When it ends, nothing more will be said.
+func (c *qmpClient) dispatch(co *coro.Co) {
+	defer c.out.finish()
+	loop := c.set.m.Loop
+	for {
+		r, ok := c.next(co)
+		if !ok {
+			return
+		}
+		var reply []byte
+		inv := c.sess.Prepare(c.ctx, r)
+		if inv.Coroutine() {
+			aio.MoveTo(co, loop.Main)
+			reply = inv.DispatchCo(co, nil)
+			aio.MoveTo(co, loop.IOHandler)
+		} else {
+			c.set.ordinary(co, func() { reply = inv.Dispatch(nil) })
+		}
+		c.out.write(reply)
+		c.answered()
+	}
+}
+
+// ordinary runs f outside of coroutines, in a bottom half of the iohandler
+// context, while co yields. f may poll the main context.
+func (s *Set) ordinary(co *coro.Co, f func()) {
+	s.m.Loop.IOHandler.OneShot("command", func() {
+		f()
+		co.Wake()
+	})
+	co.Yield()
+}
+
+// close drops what has not begun and lets reader and dispatcher end.
+func (c *qmpClient) close() {
+	defer c.gone()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.queue = nil
+	c.backlog.Clear()
+	c.room.Broadcast()
+	c.wakeLocked()
+}
+
+// event tells the client of ev. The caller holds the BQL.
+func (c *qmpClient) event(ev qmp.Event, at qmp.Timestamp) {
+	c.out.append(func(dst []byte) []byte { return c.sess.AppendEvent(dst, ev, at) })
+}

@@ -1,0 +1,151 @@
+// Package monitor is the machine's management plane at run time: QMP and HMP
+// clients, the contexts in which their commands run, events, and the commands
+// themselves over internal/machine.
+//
+// # Where a command runs
+//
+//   - An ordinary command: in a bottom half of the iohandler context, under the
+//     BQL. Nested polls do not serve that context, so a command never runs in
+//     the middle of a device's emulation.
+//   - A coroutine command: in a coroutine that has moved to the main context.
+//     It may yield; whoever waits for it by polling the main context brings it
+//     to its end. It never polls and never drops the BQL.
+//   - An out-of-band command: at once, on the thread that reads its client,
+//     without the BQL.
+//
+// Each client has a dispatcher of its own, so one client's slow command holds
+// up neither another client's commands nor anybody's greeting, events or
+// out-of-band commands.
+//
+// # Threads and locks
+//
+// A client has a reader thread, lent by whoever accepted it, and a writer
+// thread; they end with the client. A Set's mutex comes before a client's; both after the BQL, and
+// neither is held while a command runs or anything blocks.
+package monitor
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// Config is what a Set needs besides the machine.
+type Config struct {
+	// Version is what query-version and greetings say.
+	Version qmp.Version
+	// Chardevs lists the character devices for query-chardev; nil means none.
+	Chardevs func() []Chardev
+	// Options is the answer of query-command-line-options.
+	Options []api.CommandLineOptionInfo
+}
+
+// Chardev is a character device as query-chardev and info chardev show it.
+type Chardev struct {
+	Label, Filename string
+	Open            bool // a frontend is attached
+}
+
+// A Set is all monitors of one machine.
+type Set struct {
+	m        *machine.Machine
+	config   Config
+	version  qmp.Version
+	commands *qmp.Registry[*coro.Co]
+	human    *hmp.Table[*coro.Co]
+	formats  *hmp.FormatDefaults // BQL; shared by all human monitors, as in QEMU
+
+	mu      sched.Mutex
+	clients map[client]struct{}
+	closed  bool
+}
+
+// client is a qmpClient or an hmpClient.
+type client interface {
+	close()          // take no more; finish the output once no command runs
+	output() *output // where its replies go
+}
+
+func (c *qmpClient) output() *output { return c.out }
+func (c *hmpClient) output() *output { return c.out }
+
+// New returns a Set for m and starts to listen to its events. It is for use
+// before the machine starts.
+func New(m *machine.Machine, c Config) (*Set, error) {
+	s := &Set{
+		m: m, config: c, version: c.Version,
+		clients: make(map[client]struct{}), formats: hmp.NewFormatDefaults(),
+	}
+	if err := s.bindCommands(); err != nil {
+		return nil, err
+	}
+	m.Observe(s.event)
+	return s, nil
+}
+
+// join notes a client that is about to be served; false means that the set is
+// closed.
+func (s *Set) join(c client) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.clients[c] = struct{}{}
+	return true
+}
+
+func (s *Set) leave(c client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+}
+
+// ServeQMP talks QMP to the client at conn until either side ends it, and
+// closes conn. It blocks; the caller lends it a thread of its own.
+func (s *Set) ServeQMP(conn io.ReadWriteCloser, pretty bool) { s.serveQMP(conn, pretty) }
+
+// ServeHMP is ServeQMP for a human monitor.
+func (s *Set) ServeHMP(conn io.ReadWriteCloser) { s.serveHMP(conn) }
+
+// each calls f for the QMP clients that are there now.
+func (s *Set) each(f func(*qmpClient)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.clients {
+		if q, ok := c.(*qmpClient); ok {
+			f(q)
+		}
+	}
+}
+
+// versionText is the version as banners show it.
+func (s *Set) versionText() string {
+	return fmt.Sprintf("%d.%d.%d", s.version.Major, s.version.Minor, s.version.Micro)
+}
+
+// Close disconnects all clients: each gets what it was sent, and a command in
+// work is finished first, within a time limit. It blocks until then; what is
+// left of a client ends with the machine. The caller holds no lock, and the
+// machine's loop still runs.
+func (s *Set) Close() {
+	s.mu.Lock()
+	s.closed = true
+	clients := slices.Collect(maps.Keys(s.clients))
+	s.mu.Unlock()
+	for _, c := range clients {
+		c.close()
+	}
+	deadline := s.m.World.Now() + int64(flushTime)
+	for _, c := range clients {
+		c.output().waitUntil(deadline)
+	}
+}
