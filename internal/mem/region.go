@@ -171,7 +171,6 @@ func (r *Region) AddOverlap(addr uint64, sub *Region, prio int) {
 	r.m.Begin()
 	sub.parent, sub.addr, sub.prio = r, addr, prio
 	r.insert(sub)
-	sub.wake()
 	if t := sub.target; t != nil {
 		t.wake()
 		t.aliases = append(t.aliases, sub)

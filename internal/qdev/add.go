@@ -52,15 +52,15 @@ func (t *Tree) Add(args *qobject.Dict, f Flavour) (Device, error) {
 	d := t.newDevice(class)
 	b := d.Dev()
 	defer b.Unref()
+	var undo Cleanup
+	defer undo.Run()
+	undo.Add(func() { t.Unparent(d) })
 	if t.ready && bus == nil && t.handler(b) == nil {
 		return nil, qerr.New("Device '%s' can not be hotplugged on this machine", class.Name)
 	}
 	if err := t.place(b, id, hasID, f); err != nil {
 		return nil, err
 	}
-	var undo Cleanup
-	defer undo.Run()
-	undo.Add(func() { t.Unparent(d) })
 	if err := t.configure(b, args, f); err != nil {
 		return nil, err
 	}

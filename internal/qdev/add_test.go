@@ -49,6 +49,7 @@ func TestAddErrors(t *testing.T) {
 		{[]any{"driver", "cold", "bus", "rp0"}, "", "Device 'cold' does not support hotplugging"},
 		{[]any{"driver", "widget", "bus", "rp0", "id", "rp1"}, "", "Duplicate device ID 'rp1'"},
 		{[]any{"driver", "widget", "bus", "rp0", "id", "type"}, "", "Duplicate device ID 'type'"},
+		{[]any{"driver", "virtio-rng-pci", "bus", "rp0", "id", "rp0"}, "", "Duplicate device ID 'rp0'"},
 		{[]any{"driver", "widget", "bus", "rp0", "nonesuch", int64(1)}, "", "Property 'widget.nonesuch' not found"},
 		{[]any{"driver", "virtio-rng-pci", "bus", "rp0", "drive", "n9"}, "", "Property 'virtio-rng-device.drive' can't find value 'n9'"},
 		{[]any{"driver", "widget", "bus", "rp0", "realized", true}, "", "Property 'widget.realized' is not writable"},
@@ -201,4 +202,16 @@ func TestPartialPathsAndBuiltins(t *testing.T) {
 	desc(t, r.qom.Set("a", "u32", int64(8)), qerr.GenericError, "Attempt to set property 'u32' on device 'a' (type 'widget') after it was realized")
 	b := r.add(t, "driver", "widget", "bus", "rp0").Dev()
 	desc(t, b.Set("u32", qom.JSON(int64(8))), qerr.GenericError, "Attempt to set property 'u32' on anonymous device (type 'widget') after it was realized")
+}
+
+func TestDeviceThatIsNeverPlaced(t *testing.T) {
+	r := newRig(t, 0)
+	d, err := r.Create("virtio-rng-pci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Dev().Unref()
+	if d.Dev().State() != Finalized || len(r.buses["virtio-bus"]) != 0 || len(r.events) != 0 {
+		t.Errorf("state %s, %d buses left, events %q", d.Dev().State(), len(r.buses["virtio-bus"]), r.events)
+	}
 }

@@ -141,6 +141,9 @@ func (b *Base) finalize() {
 	if f, ok := b.self.(Finalizer); ok {
 		f.Finalize()
 	}
+	for len(b.buses) > 0 { // only of one that was never placed anywhere
+		b.buses[0].drop()
+	}
 	b.releaseRefs()
 	if b.keyvalID {
 		delete(b.tree.keyvalIDs, b.id)
