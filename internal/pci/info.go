@@ -201,3 +201,27 @@ func (r RegionInfo) format(w *strings.Builder) {
 	}
 	fmt.Fprintf(w, "      BAR%d: %s at 0x%0*x [0x%0*x]\n", r.BAR, kind, width, r.Address, width, r.Address+r.Size-1)
 }
+
+// Describe implements qdev.Describer: what info qtree says of a PCI device.
+func (d *Device) Describe() []string {
+	f := d.fn
+	if f == nil || f.bus == nil {
+		return nil
+	}
+	s := f.Space
+	class := className(s.Word(config.RegClass))
+	if class == "" {
+		class = fmt.Sprintf("Class %04x", s.Word(config.RegClass))
+	}
+	lines := []string{fmt.Sprintf("class %s, addr %02x:%02x.%x, pci id %04x:%04x (sub %04x:%04x)",
+		class, f.bus.Number(), f.devfn.Slot(), f.devfn.Func(),
+		s.Word(config.RegVendor), s.Word(config.RegDevice), s.Word(config.RegSubVendor), s.Word(config.RegSubDevice))}
+	for _, b := range f.bars {
+		kind := "mem"
+		if b.IsIO() {
+			kind = "i/o"
+		}
+		lines = append(lines, fmt.Sprintf("bar %d: %s at 0x%x [0x%x]", b.Index, kind, b.at, b.at+b.Size-1))
+	}
+	return lines
+}

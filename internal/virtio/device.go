@@ -62,8 +62,8 @@ type Backend interface {
 	Kind
 	// Virtio returns the embedded Device.
 	Virtio() *Device
-	// Describe is called after Realize.
-	Describe() Description
+	// Description is called after Realize.
+	Description() Description
 }
 
 // Register enters the bus types and abstract classes of virtio. Package pci's

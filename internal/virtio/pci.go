@@ -104,7 +104,7 @@ func (p *PCI) RealizeBackend(b Backend) error {
 
 // describe fills in what depends on the kind.
 func (p *PCI) describe(f *pci.Function) {
-	p.desc = p.backend.Describe()
+	p.desc = p.backend.Description()
 	f.Space.SetWord(config.RegDevice, deviceBase+p.desc.Type)
 	f.Space.SetWord(config.RegClass, p.desc.Class)
 	if p.Vectors == autoVectors {

@@ -2,6 +2,7 @@ package blk_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"syscall"
@@ -91,6 +92,24 @@ func newBoard(t testing.TB) (*virtiotest.Board, *disk) {
 	b.Add("pcie-root-port", "rp1", "chassis", int64(2))
 	b.Start()
 	return b, d
+}
+
+// newBoardWithPorts is a board with n ports p0, p1, … and as many disks n0, n1, ….
+func newBoardWithPorts(t testing.TB, n int) (*virtiotest.Board, shelf) {
+	disks := shelf{}
+	for i := range n {
+		disks[fmt.Sprint("n", i)] = &disk{data: make([]byte, 512)}
+	}
+	b := virtiotest.New(t, disks, blk.Register)
+	for i := range n {
+		b.Add("pcie-root-port", fmt.Sprint("p", i), "chassis", int64(i%250), "slot", int64(i/250),
+			"multifunction", true, "addr", fmt.Sprintf("%x.%x", 1+i/8, i%8))
+	}
+	b.Start()
+	for i := range n {
+		b.At(0, 1+i/8, i%8).Open(i+1, i)
+	}
+	return b, disks
 }
 
 // plugged is a board with a running guest driver of a disk behind rp0.
@@ -439,7 +458,7 @@ func TestColdPlug(t *testing.T) {
 // resets, requests that hang. Whatever the order, at the end everything can be
 // removed and is finalised.
 func TestRandomLives(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		b, d := newBoard(t)
 		port := b.At(0, 1, 0)

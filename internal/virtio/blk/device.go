@@ -134,8 +134,8 @@ func (d *Device) checkBlocks() error {
 	return nil
 }
 
-// Describe implements virtio.Backend.
-func (d *Device) Describe() virtio.Description {
+// Description implements virtio.Backend.
+func (d *Device) Description() virtio.Description {
 	features := uint64(featureSegMax | featureGeometry | featureBlkSize | featureFlush | featureTopology)
 	if d.disk.ReadOnly() {
 		features |= featureReadOnly

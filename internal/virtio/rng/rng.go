@@ -65,8 +65,8 @@ func (d *Device) Realize() error {
 // Unrealize implements qdev.Unrealizer.
 func (d *Device) Unrealize() { d.timer.Cancel() }
 
-// Describe implements virtio.Backend.
-func (d *Device) Describe() virtio.Description {
+// Description implements virtio.Backend.
+func (d *Device) Description() virtio.Description {
 	return virtio.Description{Type: 4, Name: "virtio-rng", Class: 0x00ff, Queues: []uint16{queueSize}, Vectors: 2}
 }
 
