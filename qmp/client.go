@@ -70,7 +70,19 @@ func Dial(ctx context.Context, network, address string) (*Client, error) {
 // negotiation only. conn belongs to the Client from now on, also when NewClient
 // fails; its Close must make a pending Read and Write return.
 func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
-	c := &Client{
+	c := newClient(conn)
+	c.goroutines.Go(c.read)
+	c.goroutines.Go(c.write)
+	if err := c.negotiate(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// newClient returns a client that does nothing yet.
+func newClient(conn io.ReadWriteCloser) *Client {
+	return &Client{
 		conn:     conn,
 		events:   newEventLog(),
 		greeted:  make(chan struct{}),
@@ -80,13 +92,6 @@ func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
 		pending:  map[int64]*pendingCall{},
 		done:     make(chan struct{}),
 	}
-	c.goroutines.Go(c.read)
-	c.goroutines.Go(c.write)
-	if err := c.negotiate(ctx); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
 }
 
 func (c *Client) negotiate(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package qmp
+package qmp_test
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+	"github.com/backplane-vm/backplane/qmp/qmptest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,7 +63,7 @@ func (s *fakeServer) accept() {
 
 // connect returns a client of a server that runs serve in its own goroutine
 // and hangs up behind it. Both are gone at the end of the test.
-func connect(t *testing.T, serve func(*fakeServer)) (*Client, error) {
+func connect(t *testing.T, serve func(*fakeServer)) (*qmp.Client, error) {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	var wg sync.WaitGroup
@@ -70,7 +72,7 @@ func connect(t *testing.T, serve func(*fakeServer)) (*Client, error) {
 		serve(s)
 		theirs.Close()
 	})
-	c, err := NewClient(t.Context(), ours)
+	c, err := qmp.NewClient(t.Context(), ours)
 	t.Cleanup(func() {
 		if c != nil {
 			c.Close()
@@ -82,7 +84,7 @@ func connect(t *testing.T, serve func(*fakeServer)) (*Client, error) {
 }
 
 // connected is connect with a server that has negotiated.
-func connected(t *testing.T, serve func(*fakeServer)) *Client {
+func connected(t *testing.T, serve func(*fakeServer)) *qmp.Client {
 	t.Helper()
 	c, err := connect(t, func(s *fakeServer) {
 		s.accept()
@@ -170,7 +172,7 @@ func TestManyCalls(t *testing.T) {
 	c := connected(t, func(s *fakeServer) {
 		for range groups {
 			var ids []int64
-			for range MaxQueue {
+			for range qmp.MaxQueue {
 				_, id := s.receive()
 				ids = append(ids, id)
 			}
@@ -181,8 +183,8 @@ func TestManyCalls(t *testing.T) {
 		}
 	})
 	var wg sync.WaitGroup
-	results := make(chan int64, groups*MaxQueue)
-	for range groups * MaxQueue {
+	results := make(chan int64, groups*qmp.MaxQueue)
+	for range groups * qmp.MaxQueue {
 		wg.Go(func() {
 			var n int64
 			if err := c.Execute(t.Context(), "x", nil, &n); err != nil {
@@ -197,8 +199,8 @@ func TestManyCalls(t *testing.T) {
 	for n := range results {
 		seen[n] = true
 	}
-	if len(seen) != groups*MaxQueue {
-		t.Errorf("%d different results of %d", len(seen), groups*MaxQueue)
+	if len(seen) != groups*qmp.MaxQueue {
+		t.Errorf("%d different results of %d", len(seen), groups*qmp.MaxQueue)
 	}
 }
 
@@ -208,7 +210,7 @@ func TestOOBOvertakes(t *testing.T) {
 	full, release := make(chan struct{}), make(chan struct{})
 	c := connected(t, func(s *fakeServer) {
 		var ids []int64
-		for range MaxQueue {
+		for range qmp.MaxQueue {
 			_, id := s.receive()
 			ids = append(ids, id)
 		}
@@ -227,7 +229,7 @@ func TestOOBOvertakes(t *testing.T) {
 		s.send(`{"return": {}, "id": %d}`, id)
 	})
 	var wg sync.WaitGroup
-	for range MaxQueue + 1 {
+	for range qmp.MaxQueue + 1 {
 		wg.Go(func() {
 			if err := c.Execute(t.Context(), "slow", nil, nil); err != nil {
 				t.Error(err)
@@ -251,7 +253,7 @@ func TestEventBeforeReply(t *testing.T) {
 		s.send(event+event+`{"return": {}, "id": %d}`+event, "RESET", 2, "DONE", 3, id, "DONE", 4)
 	})
 	other, err := c.WaitEvent(t.Context(), 0, nil)
-	if err != nil || other.Name != "OTHER" || other.Time != (Timestamp{5, 6}) {
+	if err != nil || other.Name != "OTHER" || other.Time != (qmp.Timestamp{5, 6}) {
 		t.Fatalf("got %+v, %v", other, err)
 	}
 	if err := c.Execute(t.Context(), "system_reset", nil, nil); err != nil {
@@ -261,7 +263,7 @@ func TestEventBeforeReply(t *testing.T) {
 	if err != nil || len(events) < 2 || events[0].Name != "RESET" || events[1].Name != "DONE" {
 		t.Fatalf("got %v, %v", events, err)
 	}
-	done := func(ev Received) bool {
+	done := func(ev qmp.Received) bool {
 		n, _ := ev.Data.Get("n")
 		return ev.Name == "DONE" && n == int64(4)
 	}
@@ -269,35 +271,8 @@ func TestEventBeforeReply(t *testing.T) {
 	if err != nil || last.Next != 4 || next > last.Next {
 		t.Errorf("got %+v, %v", last, err)
 	}
-	if _, err := c.WaitEvent(t.Context(), last.Next, nil); !errors.Is(err, ErrClosed) {
+	if _, err := c.WaitEvent(t.Context(), last.Next, nil); !errors.Is(err, qmp.ErrClosed) {
 		t.Errorf("after the last event: %v", err)
-	}
-}
-
-func TestEventLogIsBounded(t *testing.T) {
-	l := newEventLog()
-	for range eventLogSize + 5 {
-		l.add(Received{Name: "E"})
-	}
-	var lost *EventsLostError
-	if _, next, err := l.Since(2); !errors.As(err, &lost) || lost.Count != 3 || next != 5 || err.Error() != "qmp: 3 events were lost" {
-		t.Errorf("next %d, %v", next, err)
-	}
-	if _, err := l.Wait(t.Context(), 0, nil); !errors.As(err, &lost) || lost.Next != 5 {
-		t.Errorf("Wait: %v", err)
-	}
-	if events, next, err := l.Since(5); err != nil || len(events) != eventLogSize || next != l.Cursor() {
-		t.Errorf("%d events, next %d, %v", len(events), next, err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := l.Wait(ctx, l.Cursor(), nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Wait: %v", err)
-	}
-	l.close()
-	l.add(Received{Name: "late"})
-	if _, err := l.Wait(t.Context(), l.Cursor(), nil); !errors.Is(err, ErrClosed) || l.Cursor() != eventLogSize+5 {
-		t.Errorf("Wait: %v", err)
 	}
 }
 
@@ -327,7 +302,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("got %v, want …%s…", err, test.want)
 			}
 			<-c.Done()
-			if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, ErrClosed) {
+			if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, qmp.ErrClosed) {
 				t.Errorf("afterwards: %v", err)
 			}
 		})
@@ -418,7 +393,7 @@ func TestNewClientGivesUp(t *testing.T) {
 	defer theirs.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewClient(ctx, ours); !errors.Is(err, context.Canceled) {
+	if _, err := qmp.NewClient(ctx, ours); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
@@ -433,12 +408,12 @@ func TestCloseWhileWaiting(t *testing.T) {
 	})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, ErrClosed) {
+		if err := c.Execute(t.Context(), "x", nil, nil); !errors.Is(err, qmp.ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 	})
 	wg.Go(func() {
-		if _, err := c.WaitEvent(t.Context(), 0, nil); !errors.Is(err, ErrClosed) {
+		if _, err := c.WaitEvent(t.Context(), 0, nil); !errors.Is(err, qmp.ErrClosed) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -449,29 +424,11 @@ func TestCloseWhileWaiting(t *testing.T) {
 
 // TestClientAndSession connects the two halves of this package.
 func TestClientAndSession(t *testing.T) {
-	ours, theirs := net.Pipe()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer theirs.Close()
-		m := newMonitor(t, recordedConfig(), commands(t))
-		m.open()
-		buf := make([]byte, 100)
-		for {
-			if _, err := theirs.Write(m.out.Bytes()); err != nil {
-				return
-			}
-			m.out.Reset()
-			n, err := theirs.Read(buf)
-			if err != nil {
-				return
-			}
-			m.write(buf[:n])
-		}
-	})
-	c, err := NewClient(t.Context(), ours)
+	c, err := qmp.NewClient(t.Context(), qmptest.Pipe(t, commands(t), recordedConfig()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
 	var echo map[string]string
 	args := map[string]string{"text": strings.Repeat("é\x00\U0001F600", 100)}
 	if err := c.Execute(t.Context(), "echo", args, &echo); err != nil || echo["text"] != args["text"] {
@@ -481,6 +438,4 @@ func TestClientAndSession(t *testing.T) {
 	if err := c.ExecuteOOB(t.Context(), "oob", nil, &oob); err != nil || !oob {
 		t.Errorf("got %v, %v", oob, err)
 	}
-	c.Close()
-	wg.Wait()
 }

@@ -1,25 +1,25 @@
-package qmp
+package qmp_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+	"github.com/backplane-vm/backplane/qmp/qmptest"
 )
 
-// say opens a session, writes each line and returns what came back to the
-// last one.
-func say(t *testing.T, m *monitor, lines ...string) string {
-	t.Helper()
+// say asks one thing after the other and returns what came back to the last.
+func say(s *qmptest.Server, lines ...string) (reply string) {
 	for _, line := range lines {
-		m.out.Reset()
-		m.write([]byte(line))
+		reply = s.Ask(line)
 	}
-	return m.out.String()
+	return reply
 }
 
 const (
@@ -28,27 +28,27 @@ const (
 )
 
 // commands is a registry with one command of each sort.
-func commands(t testing.TB) *Registry[NoYield] {
-	reg := NewRegistry[NoYield]()
-	for _, c := range []Command[NoYield]{
-		{Name: "none", Run: func(*Call, *qobject.Dict) (any, error) { return nil, nil }},
-		{Name: "null", Run: func(*Call, *qobject.Dict) (any, error) { return Null, nil }},
-		{Name: "echo", Run: func(_ *Call, args *qobject.Dict) (any, error) { return args, nil }},
-		{Name: "plain-error", Run: func(*Call, *qobject.Dict) (any, error) { return nil, errors.New("no luck") }},
-		{Name: "class-error", Run: func(*Call, *qobject.Dict) (any, error) {
+func commands(t testing.TB) *qmp.Registry[qmp.NoYield] {
+	reg := qmp.NewRegistry[qmp.NoYield]()
+	for _, c := range []qmp.Command[qmp.NoYield]{
+		{Name: "none", Run: func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }},
+		{Name: "null", Run: func(*qmp.Call, *qobject.Dict) (any, error) { return qmp.Null, nil }},
+		{Name: "echo", Run: func(_ *qmp.Call, args *qobject.Dict) (any, error) { return args, nil }},
+		{Name: "plain-error", Run: func(*qmp.Call, *qobject.Dict) (any, error) { return nil, errors.New("no luck") }},
+		{Name: "class-error", Run: func(*qmp.Call, *qobject.Dict) (any, error) {
 			return nil, qerr.Newc(qerr.DeviceNotFound, "Device 'x' not found")
 		}},
-		{Name: "silent", Options: NoSuccessResponse, Run: func(_ *Call, args *qobject.Dict) (any, error) {
+		{Name: "silent", Options: qmp.NoSuccessResponse, Run: func(_ *qmp.Call, args *qobject.Dict) (any, error) {
 			if args.Has("fail") {
 				return nil, qerr.New("failed")
 			}
 			return nil, nil
 		}},
-		{Name: "oob", Options: AllowOOB, Run: func(call *Call, _ *qobject.Dict) (any, error) { return call.OOB, nil }},
-		{Name: "early", Options: AllowPreconfig, Run: func(*Call, *qobject.Dict) (any, error) { return nil, nil }},
-		{Name: "old", Options: Deprecated, Run: func(*Call, *qobject.Dict) (any, error) { return nil, nil }},
-		{Name: "x-new", Options: Unstable, Run: func(*Call, *qobject.Dict) (any, error) { return nil, nil }},
-		{Name: "who", Run: func(call *Call, _ *qobject.Dict) (any, error) { return call.Monitor, call.Ctx.Err() }},
+		{Name: "oob", Options: qmp.AllowOOB, Run: func(call *qmp.Call, _ *qobject.Dict) (any, error) { return call.OOB, nil }},
+		{Name: "early", Options: qmp.AllowPreconfig, Run: func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }},
+		{Name: "old", Options: qmp.Deprecated, Run: func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }},
+		{Name: "x-new", Options: qmp.Unstable, Run: func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }},
+		{Name: "who", Run: func(call *qmp.Call, _ *qobject.Dict) (any, error) { return call.Monitor, call.Ctx.Err() }},
 	} {
 		if err := reg.Add(c); err != nil {
 			t.Fatal(err)
@@ -85,8 +85,8 @@ func TestReplies(t *testing.T) {
 	config := recordedConfig()
 	config.Monitor = "monitor"
 	for _, test := range tests {
-		m := newMonitor(t, config, commands(t))
-		if got := say(t, m, withOOB, test.in); got != test.want {
+		s := qmptest.NewServer(commands(t), config)
+		if got := say(s, withOOB, test.in); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.in, got, test.want)
 		}
 	}
@@ -116,9 +116,9 @@ func TestCapabilities(t *testing.T) {
 	for _, test := range tests {
 		config := recordedConfig()
 		config.OOB = test.offered
-		config.Greeting = Greeting(Version{}, test.offered)
-		m := newMonitor(t, config, commands(t))
-		if got := say(t, m, test.lines...); got != test.want {
+		config.Greeting = qmp.Greeting(qmp.Version{}, test.offered)
+		s := qmptest.NewServer(commands(t), config)
+		if got := say(s, test.lines...); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -127,14 +127,14 @@ func TestCapabilities(t *testing.T) {
 func TestAdmission(t *testing.T) {
 	const notFound = qerr.CommandNotFound
 	reg := commands(t)
-	m := newMonitor(t, recordedConfig(), reg)
-	say(t, m, plain)
+	s := qmptest.NewServer(reg, recordedConfig())
+	say(s, plain)
 	check := func(name, want string) {
 		t.Helper()
 		if want == "" {
 			want = "{\"return\": {}}\r\n"
 		}
-		if got := say(t, m, `{"execute": "`+name+`"}`); got != want {
+		if got := say(s, `{"execute": "`+name+`"}`); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
@@ -152,29 +152,29 @@ func TestAdmission(t *testing.T) {
 	reg.SetPreconfig(false)
 
 	check("old", "")
-	reg.SetPolicy(Policy{RejectDeprecated: true, RejectUnstable: true})
+	reg.SetPolicy(qmp.Policy{RejectDeprecated: true, RejectUnstable: true})
 	check("old", failed(notFound, "Deprecated command old disabled by policy"))
 	check("x-new", failed(notFound, "Unstable command x-new disabled by policy"))
 	check("none", "")
 }
 
 func TestRegistryRefuses(t *testing.T) {
-	run := func(*Call, *qobject.Dict) (any, error) { return nil, nil }
-	runCo := func(NoYield, *Call, *qobject.Dict) (any, error) { return nil, nil }
+	run := func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }
+	runCo := func(qmp.NoYield, *qmp.Call, *qobject.Dict) (any, error) { return nil, nil }
 	for _, test := range []struct {
-		command Command[NoYield]
+		command qmp.Command[qmp.NoYield]
 		want    string
 	}{
-		{Command[NoYield]{Run: run}, "without a name"},
-		{Command[NoYield]{Name: "a"}, "do not match"},
-		{Command[NoYield]{Name: "a", Run: run, RunCo: runCo}, "do not match"},
-		{Command[NoYield]{Name: "a", RunCo: runCo}, "do not match"},
-		{Command[NoYield]{Name: "a", Options: Coroutine, Run: run}, "do not match"},
-		{Command[NoYield]{Name: "a", Options: Coroutine | AllowOOB, RunCo: runCo}, "both a coroutine and out of band"},
-		{Command[NoYield]{Name: "taken", Run: run}, "registered twice"},
+		{qmp.Command[qmp.NoYield]{Run: run}, "without a name"},
+		{qmp.Command[qmp.NoYield]{Name: "a"}, "do not match"},
+		{qmp.Command[qmp.NoYield]{Name: "a", Run: run, RunCo: runCo}, "do not match"},
+		{qmp.Command[qmp.NoYield]{Name: "a", RunCo: runCo}, "do not match"},
+		{qmp.Command[qmp.NoYield]{Name: "a", Options: qmp.Coroutine, Run: run}, "do not match"},
+		{qmp.Command[qmp.NoYield]{Name: "a", Options: qmp.Coroutine | qmp.AllowOOB, RunCo: runCo}, "both a coroutine and out of band"},
+		{qmp.Command[qmp.NoYield]{Name: "taken", Run: run}, "registered twice"},
 	} {
-		reg := NewRegistry[NoYield]()
-		if err := reg.Add(Command[NoYield]{Name: "taken", Run: run}); err != nil {
+		reg := qmp.NewRegistry[qmp.NoYield]()
+		if err := reg.Add(qmp.Command[qmp.NoYield]{Name: "taken", Run: run}); err != nil {
 			t.Fatal(err)
 		}
 		if err := reg.Add(test.command); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -188,16 +188,16 @@ func TestRegistryRefuses(t *testing.T) {
 
 // TestGuestAgent has no greeting, no negotiation, and plain line ends.
 func TestGuestAgent(t *testing.T) {
-	m := newMonitor(t, Config{LineEnd: "\n"}, commands(t))
-	m.open()
-	if m.out.Len() != 0 {
-		t.Errorf("greets with %q", m.out.String())
+	s := qmptest.NewServer(commands(t), qmp.Config{LineEnd: "\n"})
+	s.Open()
+	if s.Out.Len() != 0 {
+		t.Errorf("greets with %q", s.Out.String())
 	}
-	if got, want := say(t, m, `{"execute": "none"}`), "{\"return\": {}}\n"; got != want {
+	if got, want := say(s, `{"execute": "none"}`), "{\"return\": {}}\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	want := `{"error": {"class": "CommandNotFound", "desc": "The command qmp_capabilities has not been found"}}` + "\n"
-	if got := say(t, m, plain); got != want {
+	if got := say(s, plain); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -205,8 +205,8 @@ func TestGuestAgent(t *testing.T) {
 func TestPretty(t *testing.T) {
 	config := recordedConfig()
 	config.Pretty = true
-	m := newMonitor(t, config, commands(t))
-	got := say(t, m, plain, `{"execute": "echo", "arguments": {"a": [1]}, "id": 2}`)
+	s := qmptest.NewServer(commands(t), config)
+	got := say(s, plain, `{"execute": "echo", "arguments": {"a": [1]}, "id": 2}`)
 	want := strings.ReplaceAll(`{
     "return": {
         "a": [
@@ -224,51 +224,54 @@ func TestPretty(t *testing.T) {
 // TestHandMadeOrder checks that replies put together by hand are what the
 // encoder makes of the same members.
 func TestHandMadeOrder(t *testing.T) {
-	for _, key := range []string{"return", "error"} {
-		inv := &Invocation[NoYield]{session: NewSession(commands(t), Config{})}
-		inv.call.ID, inv.call.HasID = "x", true
-		got := string(inv.appendMessage(nil, key, "v"))
-		if want := qobject.Encode(qobject.Members(key, "v", "id", "x")) + "\r\n"; got != want {
-			t.Errorf("got %q, want %q", got, want)
+	for _, name := range []string{"null", "plain-error"} {
+		s := qmptest.NewServer(commands(t), qmp.Config{})
+		line := s.Ask(`{"execute": "` + name + `", "id": "x"}`)
+		v, err := qobject.ParseJSON(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := qobject.Encode(v) + "\r\n"; line != want {
+			t.Errorf("got %q, want %q", line, want)
 		}
 	}
 }
 
 func TestEvents(t *testing.T) {
-	m := newMonitor(t, recordedConfig(), commands(t))
-	ev := Event{Name: "RESET", Data: qobject.Members("guest", false, "reason", "host-qmp-system-reset")}
-	at := Timestamp{Seconds: 1700000000, Microseconds: 5}
-	if got := m.session.AppendEvent(nil, ev, at); got != nil {
+	s := qmptest.NewServer(commands(t), recordedConfig())
+	ev := qmp.Event{Name: "RESET", Data: qobject.Members("guest", false, "reason", "host-qmp-system-reset")}
+	at := qmp.Timestamp{Seconds: 1700000000, Microseconds: 5}
+	if got := s.Session.AppendEvent(nil, ev, at); got != nil {
 		t.Errorf("before negotiation: %q", got)
 	}
-	say(t, m, plain)
+	say(s, plain)
 	want := `{"timestamp": {"seconds": 1700000000, "microseconds": 5}, "event": "RESET", "data": {"guest": false, "reason": "host-qmp-system-reset"}}` + "\r\n"
-	if got := string(m.session.AppendEvent(nil, ev, at)); got != want {
+	if got := string(s.Session.AppendEvent(nil, ev, at)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	want = `{"timestamp": {"seconds": -1, "microseconds": -1}, "event": "STOP"}` + "\r\n"
-	if got := string(m.session.AppendEvent(nil, Event{Name: "STOP"}, Timestamp{-1, -1})); got != want {
+	if got := string(s.Session.AppendEvent(nil, qmp.Event{Name: "STOP"}, qmp.Timestamp{-1, -1})); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 // TestReconnect: what one client left behind does not reach the next.
 func TestReconnect(t *testing.T) {
-	m := newMonitor(t, recordedConfig(), commands(t))
-	say(t, m, withOOB, `{"execute": "none", "id": [1, "`)
-	if !m.session.Negotiated() || !m.session.OOBEnabled() {
+	s := qmptest.NewServer(commands(t), recordedConfig())
+	say(s, withOOB, `{"execute": "none", "id": [1, "`)
+	if !s.Session.Negotiated() || !s.Session.OOBEnabled() {
 		t.Fatal("negotiation did not take")
 	}
-	m.session.Closed()
-	if m.session.Negotiated() || m.session.OOBEnabled() {
+	s.Session.Closed()
+	if s.Session.Negotiated() || s.Session.OOBEnabled() {
 		t.Error("a disconnected session remembers its client")
 	}
-	m.out.Reset()
-	m.open()
-	if got := m.out.String(); !strings.HasPrefix(got, `{"QMP": `) || !strings.HasSuffix(got, "}\r\n") {
+	s.Out.Reset()
+	s.Open()
+	if got := s.Out.String(); !strings.HasPrefix(got, `{"QMP": `) || !strings.HasSuffix(got, "}\r\n") {
 		t.Errorf("greeting %q", got)
 	}
-	if got, want := say(t, m, plain), "{\"return\": {}}\r\n"; got != want {
+	if got, want := say(s, plain), "{\"return\": {}}\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -277,18 +280,18 @@ func TestReconnect(t *testing.T) {
 type yielder struct{ yields int }
 
 func TestCoroutineCommands(t *testing.T) {
-	reg := NewRegistry[*yielder]()
-	err := reg.Add(Command[*yielder]{Name: "wait", Options: Coroutine,
-		RunCo: func(y *yielder, call *Call, _ *qobject.Dict) (any, error) {
+	reg := qmp.NewRegistry[*yielder]()
+	err := reg.Add(qmp.Command[*yielder]{Name: "wait", Options: qmp.Coroutine,
+		RunCo: func(y *yielder, call *qmp.Call, _ *qobject.Dict) (any, error) {
 			y.yields++
 			return call.ID, nil
 		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSession(reg, Config{})
-	prepare := func(text string) (inv *Invocation[*yielder]) {
-		s.Feed([]byte(text), func(r Request) bool {
+	s := qmp.NewSession(reg, qmp.Config{})
+	prepare := func(text string) (inv *qmp.Invocation[*yielder]) {
+		s.Feed([]byte(text), func(r qmp.Request) bool {
 			inv = s.Prepare(context.Background(), r)
 			return true
 		})
@@ -319,40 +322,40 @@ func mustPanic(t *testing.T, want string, f func()) {
 // TestBacklog follows what was observed of QEMU.
 func TestBacklog(t *testing.T) {
 	t.Run("without oob one at a time", func(t *testing.T) {
-		var b Backlog
+		var b qmp.Backlog
 		if !b.Push(false) || b.Pop() || !b.Stopped() || !b.Answered() || b.Stopped() {
 			t.Error("the reader does not wait for the answer")
 		}
 	})
 	t.Run("with oob eight wait", func(t *testing.T) {
-		var b Backlog
+		var b qmp.Backlog
 		b.Push(true)
 		b.Pop() // one in work
-		for i := range MaxQueue {
-			if stop := b.Push(true); stop != (i == MaxQueue-1) {
+		for i := range qmp.MaxQueue {
+			if stop := b.Push(true); stop != (i == qmp.MaxQueue-1) {
 				t.Errorf("request %d behind the one in work: stop is %v", i+1, stop)
 			}
 		}
-		if b.Waiting() != MaxQueue || b.Answered() || !b.Pop() {
+		if b.Waiting() != qmp.MaxQueue || b.Answered() || !b.Pop() {
 			t.Error("the reader does not go on when one is taken")
 		}
 	})
 	t.Run("the mode may change in between", func(t *testing.T) {
-		var b Backlog
+		var b qmp.Backlog
 		b.Push(false) // qmp_capabilities, which switches oob on
 		if b.Pop() || !b.Answered() || b.Push(true) {
 			t.Error("the answer to qmp_capabilities does not let reading go on")
 		}
 	})
 	t.Run("disconnect with requests waiting", func(t *testing.T) {
-		var b Backlog
+		var b qmp.Backlog
 		b.Push(false)
 		if !b.Clear() || b.Stopped() {
 			t.Error("still stopped")
 		}
 	})
 	t.Run("disconnect with one in work", func(t *testing.T) {
-		var b Backlog
+		var b qmp.Backlog
 		b.Push(false)
 		b.Pop()
 		if b.Clear() || !b.Answered() {
@@ -362,39 +365,55 @@ func TestBacklog(t *testing.T) {
 }
 
 // FuzzSession: whatever comes in, nothing panics, each request has exactly one
-// reply, each reply is one line, and the cuts between pieces do not matter.
+// reply, each reply is one line, and the cuts between pieces do not matter: they
+// only decide what out-of-band commands overtake.
 func FuzzSession(f *testing.F) {
-	f.Add([]byte(plain+`{"execute":"query-status","id":1}`), uint8(1))
+	for _, path := range recordedPaths(f, "testdata/transcripts") {
+		transcript, err := qmptest.ReadTranscript(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var said []byte
+		for _, step := range transcript.Steps {
+			if step.Dir == qmptest.In {
+				said = append(said, step.Raw...)
+			}
+		}
+		f.Add(said, uint8(len(said)))
+	}
 	f.Add([]byte(withOOB+`{"exec-oob":"query-yank"}{"execute":"nope"}[{]}`), uint8(9))
 	f.Add([]byte(`{"execute":1}{"exec-oob":[]}{"a":1}{"execute":"`+"\xff"+`","arguments":0}`), uint8(5))
 	f.Fuzz(func(t *testing.T, data []byte, chunk uint8) {
-		whole := newMonitor(t, recordedConfig(), commands(t))
-		whole.write(data)
-		if lines := bytes.Count(whole.out.Bytes(), []byte("\r\n")); lines != whole.replies-whole.silent {
-			t.Fatalf("%d requests of which %d are silent, %d lines:\n%s", whole.replies, whole.silent, lines, &whole.out)
+		whole := qmptest.NewServer(commands(t), recordedConfig())
+		whole.Receive(data)
+		out := whole.Out.Bytes()
+		if lines := bytes.Count(out, []byte("\r\n")); lines != whole.Answered-whole.Silent {
+			t.Fatalf("%d requests of which %d are silent, %d lines:\n%s", whole.Answered, whole.Silent, lines, out)
 		}
-		for _, b := range whole.out.Bytes() {
+		for _, b := range out {
 			if b >= 0x7F || b < ' ' && b != '\r' && b != '\n' {
 				t.Fatalf("byte %#x is sent", b)
 			}
 		}
-		pieces := newMonitor(t, recordedConfig(), commands(t))
-		for p := data; len(p) > 0; p = p[min(1+int(chunk), len(p)):] {
-			pieces.write(p[:min(1+int(chunk), len(p))])
-		}
-		if !bytes.Equal(whole.out.Bytes(), pieces.out.Bytes()) {
-			t.Fatalf("whole\n%s\nin pieces\n%s", &whole.out, &pieces.out)
+		pieces := qmptest.NewServer(commands(t), recordedConfig())
+		receive(pieces, data, 1+int(chunk))
+		if !slices.Equal(sortedLines(out), sortedLines(pieces.Out.Bytes())) {
+			t.Fatalf("whole\n%s\nin pieces\n%s", out, &pieces.Out)
 		}
 	})
 }
 
+func sortedLines(text []byte) []string {
+	return slices.Sorted(strings.SplitSeq(string(text), "\r\n"))
+}
+
 // BenchmarkDispatch is a small command from its bytes to its reply.
 func BenchmarkDispatch(b *testing.B) {
-	s := NewSession(commands(b), Config{})
+	s := qmp.NewSession(commands(b), qmp.Config{})
 	line := []byte(`{"execute": "none", "id": "libvirt-17"}` + "\n")
 	out := make([]byte, 0, 256)
 	ctx := context.Background()
-	run := func(r Request) bool {
+	run := func(r qmp.Request) bool {
 		out = s.Prepare(ctx, r).Dispatch(out[:0])
 		return true
 	}
