@@ -412,19 +412,16 @@ func TestMtree(t *testing.T) {
 	pci.Add(0x4000_1000, m.IO(nil, "bar", 0x1000, &Ops{}))
 	sys.Add(0x4000_0000, m.Alias(nil, "pcie-mmio", pci, 0x4000_0000, 0x4000_0000))
 	sys.Add(0x100, m.IO(nil, "test", 0x10, &Ops{}))
-	spaces, aliased := m.Trees()
-	if len(spaces) != 1 || !slices.Equal(spaces[0].Spaces, []string{"cpu-memory-0", "memory"}) {
-		t.Fatalf("spaces %+v", spaces)
+	spaces := m.Spaces()
+	if len(spaces) != 2 || spaces[0].Name() != "cpu-memory-0" || spaces[1].Root() != sys {
+		t.Fatalf("spaces %v", spaces)
 	}
-	root := spaces[0].Root
-	if root.Last != ^uint64(0) || len(root.Children) != 2 || root.Children[0].Name != "test" {
-		t.Errorf("root %+v", root)
+	kids := sys.Children()
+	if len(kids) != 2 || kids[0].Name() != "test" || kids[0].Addr() != 0x100 || kids[0].Size() != 0x10 || kids[0].Parent() != sys {
+		t.Errorf("children %v", kids)
 	}
-	if c := root.Children[1]; c.Target != "gpex_mmio_window" || c.TargetFirst != 0x4000_0000 || c.TargetLast != 0x7fff_ffff || c.Last != 0x7fff_ffff {
-		t.Errorf("alias %+v", c)
-	}
-	if len(aliased) != 1 || aliased[0].Name != "gpex_mmio_window" || aliased[0].Children[0].First != 0x4000_1000 {
-		t.Errorf("aliased %+v", aliased)
+	if target, offset := kids[1].Target(); target != pci || offset != 0x4000_0000 || kids[1].Kind() != Alias || sys.Size() != Whole {
+		t.Errorf("alias of %v at %x", target, offset)
 	}
 	flat := m.FlatViews()
 	if len(flat) != 1 || len(flat[0].Spaces) != 2 || len(flat[0].Ranges) != 2 || flat[0].Ranges[1].Name != "bar" || flat[0].Root != "system" {

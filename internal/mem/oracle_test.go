@@ -67,6 +67,15 @@ func (w *world) step(t *rapid.T) {
 		w.addLeaf(n)
 		return
 	}
+	if n("container", 9) == 0 {
+		c := w.containers[n("which", len(w.containers)-1)]
+		if n("size or not", 1) == 0 {
+			c.SetSize(uint64(1 + n("size", 127)))
+		} else {
+			c.SetEnabled(!c.enabled)
+		}
+		return
+	}
 	r := w.leaves[n("leaf", len(w.leaves)-1)]
 	switch n("change", 4) {
 	case 0:

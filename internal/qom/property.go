@@ -24,7 +24,7 @@ type Property struct {
 // Child returns the object of a child<T> property, or nil.
 func (p *Property) Child() *Object { return p.child }
 
-// typeProperty is what every object has.
+// typeProperty is what every object has; it never changes.
 var typeProperty = &Property{
 	Name: "type", Type: "string",
 	Get: func(o *Object) (any, error) { return o.typ, nil },
