@@ -195,7 +195,7 @@ func (g *Graph) Backends() []*Backend {
 func (b *Backend) Sectors() uint64 { return uint64(b.use.node.Length() / SectorSize) }
 
 // ReadOnly reports whether writes are refused.
-func (b *Backend) ReadOnly() bool { return b.use.need&Write == 0 }
+func (b *Backend) ReadOnly() bool { return b.use.node.readOnly }
 
 // ReadAt fills p from offset off, in bytes. It yields. Errors are errno
 // values (syscall.Errno) or wrap one.
