@@ -78,6 +78,12 @@ static void set_isr(struct device *d, uintptr_t isr)
 		bits_remove(&on_line[d->line], d->index);
 }
 
+void device_mute(struct device *d)
+{
+	pci_write16(d->bdf, PCI_COMMAND, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
+	set_isr(d, 0);
+}
+
 static void device_identify(struct device *d, struct port *p, bdf_t bdf)
 {
 	d->bdf = bdf;

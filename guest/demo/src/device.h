@@ -56,6 +56,10 @@ void devices_tick(uint64_t now);       /* gives turns to those that rest, and no
 unsigned devices_count(void);
 unsigned disks_count(void);
 
+/* device_mute turns a device's interrupt off for good and takes it off its line:
+ * the fewer there are to ask, the cheaper every interrupt. Caller holds d->lock. */
+void device_mute(struct device *d);
+
 /* device_error counts an error and logs the first few of a device. */
 void device_error(struct device *d, const char *what, uint64_t sector);
 

@@ -1,4 +1,4 @@
-/* virtio-rng: asks for sixteen bytes once and reports them. */
+/* virtio-rng: asks for sixteen bytes once, reports them, and is silent from then on. */
 #include "rng.h"
 #include "clock.h"
 #include "device.h"
@@ -25,6 +25,7 @@ bool rng_step(struct device *d, uint64_t now)
 
 	if (virtio_reap(&d->virtio, &size) < 0)
 		return false;
+	device_mute(d);
 	d->reads++;
 	d->bytes += size;
 	log_line("rng-read port=%s slot=%u plug=%u bdf=%s bytes=%u data=%016lx%016lx us=%lu", d->port_name, d->slot,
