@@ -1,0 +1,5 @@
+//go:build !race
+
+package riscv_test
+
+const raceEnabled = false
