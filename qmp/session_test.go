@@ -407,9 +407,10 @@ func sortedLines(text []byte) []string {
 	return slices.Sorted(strings.SplitSeq(string(text), "\r\n"))
 }
 
-// BenchmarkDispatch is a small command from its bytes to its reply.
-func BenchmarkDispatch(b *testing.B) {
-	s := qmp.NewSession(commands(b), qmp.Config{})
+// dispatchOne returns a function that takes a small command from its bytes to
+// its reply, and returns that.
+func dispatchOne(t testing.TB) func() string {
+	s := qmp.NewSession(commands(t), qmp.Config{})
 	line := []byte(`{"execute": "none", "id": "libvirt-17"}` + "\n")
 	out := make([]byte, 0, 256)
 	ctx := context.Background()
@@ -417,11 +418,32 @@ func BenchmarkDispatch(b *testing.B) {
 		out = s.Prepare(ctx, r).Dispatch(out[:0])
 		return true
 	}
+	return func() string {
+		s.Feed(line, run)
+		return string(out)
+	}
+}
+
+const dispatchedOne = "{\"return\": {}, \"id\": \"libvirt-17\"}\r\n"
+
+// TestDispatchAllocations keeps the hot path lean: what it makes is the
+// request's values, the invocation, and the string the test compares.
+func TestDispatchAllocations(t *testing.T) {
+	dispatch := dispatchOne(t)
+	if got := dispatch(); got != dispatchedOne {
+		t.Fatalf("got %q", got)
+	}
+	if n := testing.AllocsPerRun(100, func() { dispatch() }); n > 10 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkDispatch(b *testing.B) {
+	dispatch := dispatchOne(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Feed(line, run)
-	}
-	if string(out) != "{\"return\": {}, \"id\": \"libvirt-17\"}\r\n" {
-		b.Fatalf("%q", out)
+		if got := dispatch(); got != dispatchedOne {
+			b.Fatalf("got %q", got)
+		}
 	}
 }

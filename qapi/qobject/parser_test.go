@@ -240,6 +240,28 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 }
 
+// TestLongArgument counts what a long argument costs, cut as finely as can be:
+// its bytes are gathered in one growing buffer and copied out once.
+func TestLongArgument(t *testing.T) {
+	input := []byte(`{"execute": "x", "arguments": {"data": "` + strings.Repeat("x", 100_000) + `"}}`)
+	var p Parser
+	values := 0
+	emit := func(v any, err error) bool {
+		if err == nil {
+			values++
+		}
+		return true
+	}
+	n := testing.AllocsPerRun(3, func() {
+		for i := range input {
+			p.FeedSome(input[i:i+1], emit)
+		}
+	})
+	if values == 0 || n > 60 {
+		t.Errorf("%d values, %v allocations each", values, n)
+	}
+}
+
 // FuzzParser: nothing panics, the cuts between pieces do not matter, and what
 // is read comes back the same when written and read again.
 func FuzzParser(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"sync"
 	"testing"
 
 	"github.com/backplane-vm/backplane/qmp"
@@ -92,15 +93,14 @@ func (s *Server) run(r qmp.Request) {
 func Pipe(t testing.TB, reg *qmp.Registry[qmp.NoYield], config qmp.Config) net.Conn {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	var server sync.WaitGroup
+	server.Go(func() {
 		defer theirs.Close()
 		serve(theirs, NewServer(reg, config))
-	}()
+	})
 	t.Cleanup(func() {
 		ours.Close()
-		<-done
+		server.Wait()
 	})
 	return ours
 }
