@@ -45,7 +45,7 @@ func TestHouseRules(t *testing.T) {
 	}
 	for i, a := range allowed {
 		if !used[i] {
-			t.Errorf("allow_test.go: nothing needs {%s %s %s} any more; remove it", a.rule, a.path, a.name)
+			t.Errorf("allow_test.go: nothing needs {%s %s %s} any more; remove it (it was there because: %s)", a.rule, a.path, a.name, a.reason)
 		}
 	}
 }

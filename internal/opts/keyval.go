@@ -24,9 +24,9 @@ const maxDepth = 1024
 func ParseKeyval(text, implied string) (d *qobject.Dict, help bool, err error) {
 	root := &node{members: map[string]*node{}}
 	for rest := text; rest != ""; implied = "" {
-		key, value := "", ""
-		key, _, _ = strings.Cut(rest, ",")
-		key, _, assigned := strings.Cut(key, "=")
+		element, _, _ := strings.Cut(rest, ",")
+		key, _, assigned := strings.Cut(element, "=")
+		value := ""
 		after := strings.TrimPrefix(rest[len(key):], ",")
 		switch {
 		case !assigned && isHelp(key):

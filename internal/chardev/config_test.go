@@ -1,0 +1,105 @@
+package chardev
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseOption(t *testing.T) {
+	long := strings.Repeat("a", 108)
+	for in, want := range map[string]Config{
+		"null,id=c0":                                   {Label: "c0", Backend: "null", FD: -1},
+		"stdio,id=a,signal=off,mux=on":                 {Label: "a", Backend: "stdio", Mux: true, FD: -1},
+		"file,id=a,path=x,,y,append":                   {Label: "a", Backend: "file", Path: "x,y", Append: true, FD: -1},
+		"ringbuf,id=a,size=4k":                         {Label: "a", Backend: "ringbuf", Size: 4096, FD: -1},
+		"pipe,id=a,path=p":                             {Label: "a", Backend: "pipe", Path: "p", FD: -1},
+		"socket,id=a,path=p,server=on":                 {Label: "a", Backend: "socket", Path: "p", Server: true, Wait: true, FD: -1, Network: "tcp"},
+		"socket,id=a,path=p,server,nowait":             {Label: "a", Backend: "socket", Path: "p", Server: true, FD: -1, Network: "tcp"},
+		"socket,id=a,host=::1,port=1,ipv6=on":          {Label: "a", Backend: "socket", Host: "::1", Port: "1", FD: -1, Network: "tcp6"},
+		"socket,id=a,fd=24,server=on,wait=off":         {Label: "a", Backend: "socket", FD: 24, Server: true, Network: "tcp"},
+		"socket,id=a,path=p,reconnect=2":               {Label: "a", Backend: "socket", Path: "p", ReconnectMS: 2000, FD: -1, Network: "tcp"},
+		"socket,id=a,path=p,reconnect=999999999999999": {Label: "a", Backend: "socket", Path: "p", ReconnectMS: maxReconnect, FD: -1, Network: "tcp"},
+	} {
+		if got, err := ParseOption(in); err != nil || got != want {
+			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"":                        "chardev: no id specified",
+		"null":                    "chardev: no id specified",
+		"id=a":                    "chardev: \"a\" missing backend",
+		"foo,id=x":                "'foo' is not a valid char driver name",
+		"pty,id=x":                "chardev: backplane does not have QEMU's backend 'pty'",
+		"null,id=1a":              "Parameter 'id' expects an identifier\nIdentifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n",
+		"socket,id=a":             "Unable to parse FD number ",
+		"socket,id=a,fd=foo":      "Unable to parse FD number foo",
+		"socket,id=a,port=4":      "Unable to parse FD number ",
+		"socket,id=a,host=h":      "chardev: socket: no port given",
+		"socket,id=a,path=x,wait": "'wait' option is incompatible with socket in client connect mode",
+		"socket,id=a,path=x,reconnect=1,server=on": "'reconnect' option is incompatible with socket in server listen mode",
+		"socket,id=a,path=x,server=maybe":          "Parameter 'server' expects 'on' or 'off'",
+		"socket,id=a,path=x,nope=on":               "Invalid parameter 'nope'",
+		"socket,id=a,path=x,telnet=on":             "chardev: backplane does not have the option 'telnet=on'",
+		"socket,id=a,path=" + long:                 "UNIX socket path '" + long + "' is too long\nPath must be less than 108 bytes\n",
+		"file,id=a":                                "chardev: file: no filename given",
+		"pipe,id=a":                                "chardev: pipe: no device path given",
+		"ringbuf,id=a,size=3":                      "size of ringbuf chardev must be power of two",
+	} {
+		if _, err := ParseOption(in); text(err) != want {
+			t.Errorf("%s: %q, want %q", in, text(err), want)
+		}
+	}
+}
+
+func TestParseLegacy(t *testing.T) {
+	for in, want := range map[string]Config{
+		"null":                       {Label: "l", Backend: "null", FD: -1},
+		"stdio":                      {Label: "l", Backend: "stdio", Signal: true, FD: -1},
+		"mon:stdio":                  {Label: "l", Backend: "stdio", Signal: true, Mux: true, FD: -1},
+		"file:log":                   {Label: "l", Backend: "file", Path: "log", FD: -1},
+		"pipe:p":                     {Label: "l", Backend: "pipe", Path: "p", FD: -1},
+		"unix:s,server=on,wait=off":  {Label: "l", Backend: "socket", Path: "s", Server: true, FD: -1, Network: "tcp"},
+		"unix:s,server,nowait":       {Label: "l", Backend: "socket", Path: "s", Server: true, FD: -1, Network: "tcp"},
+		"tcp:h:1,server=on,wait=off": {Label: "l", Backend: "socket", Host: "h", Port: "1", Server: true, FD: -1, Network: "tcp"},
+		"tcp::0,server=on":           {Label: "l", Backend: "socket", Port: "0", Server: true, Wait: true, FD: -1, Network: "tcp"},
+		"tcp:[::1]:4444":             {Label: "l", Backend: "socket", Host: "::1", Port: "4444", FD: -1, Network: "tcp"},
+	} {
+		if got, err := ParseLegacy("l", in); err != nil || got != want {
+			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
+		}
+	}
+	for in, want := range map[string]string{
+		"foo":               "'foo' is not a valid char driver",
+		"foo:bar":           "'foo:bar' is not a valid char driver",
+		"null,foo":          "'null,foo' is not a valid char driver",
+		"mon:foo":           "'foo' is not a valid char driver",
+		"":                  "'' is not a valid char driver",
+		"unix:":             "Unable to parse FD number ",
+		"unix:/tmp/x,nope=": "Invalid parameter 'nope'",
+		"tcp:localhost":     "'tcp:localhost' is not a valid char driver: expected tcp:HOST:PORT",
+		"pty":               "chardev: backplane does not have QEMU's backend 'pty'",
+		"vc:80Cx24C":        "chardev: backplane does not have QEMU's backend 'vc'",
+	} {
+		if _, err := ParseLegacy("l", in); text(err) != want {
+			t.Errorf("%s: %q, want %q", in, text(err), want)
+		}
+	}
+}
+
+// FuzzParse: no text makes the parsers panic, and what they accept is complete.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"null,id=a", "socket,id=a,path=p,server=on,wait=off", "mon:stdio", "tcp:[::1]:1,server", "file,id=a,path=x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		for _, parse := range []func(string) (Config, error){ParseOption, func(s string) (Config, error) { return ParseLegacy("l", s) }} {
+			c, err := parse(in)
+			if err != nil {
+				continue
+			}
+			if c.Label == "" || c.Backend == "" || c.Server && c.ReconnectMS > 0 || c.Wait && !c.Server {
+				t.Fatalf("%q: %+v", in, c)
+			}
+		}
+	})
+}
