@@ -470,3 +470,25 @@ func TestSleepingAliasWakes(t *testing.T) {
 	sys.Add(0x1100, m.IO(nil, "b", 16, &Ops{}))
 	expect(t, as, "0-f a@0", "100-10f b@0")
 }
+
+func TestChainOfBusMasters(t *testing.T) {
+	m := newRig(t)
+	sys := m.Container(nil, "system", Whole)
+	var spaces []*AddressSpace
+	below := sys
+	for i := range 3 {
+		c := m.Container(nil, fmt.Sprint("master", i), Whole)
+		c.Add(0, m.Alias(nil, "window", below, 0, Whole))
+		spaces = append(spaces, m.NewAddressSpace(c.Name(), c))
+		below = c
+	}
+	a := m.IO(nil, "a", 16, &Ops{})
+	sys.Add(0x1000, a)
+	for _, as := range spaces {
+		expect(t, as, "1000-100f a@0")
+	}
+	sys.SetEnabled(false)
+	for _, as := range spaces {
+		expect(t, as)
+	}
+}

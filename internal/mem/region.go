@@ -44,7 +44,7 @@ type Region struct {
 	target  *Region   // Alias
 	offset  uint64    // of the window in target
 	aliases []*Region // in the map, onto this region, and not asleep
-	asleep  *Region   // see AddressSpace.resolve
+	asleep  *Region   // see Region.rest
 
 	view   *view           // the flat view rooted here, if an address space uses it
 	spaces []*AddressSpace // whose root this is

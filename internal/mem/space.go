@@ -33,7 +33,9 @@ func (m *Map) NewAddressSpace(name string, root *Region) *AddressSpace {
 	as := &AddressSpace{m: m, name: name, root: root}
 	root.spaces = append(root.spaces, as)
 	m.spaces = append(m.spaces, as)
-	as.view.Store(acquireView(as.resolve()))
+	seen := as.seen()
+	as.view.Store(acquireView(seen))
+	root.rest(seen)
 	return as
 }
 
@@ -88,19 +90,15 @@ func (as *AddressSpace) seen() *Region {
 	return c.target
 }
 
-// resolve returns what [AddressSpace.seen] does. If that is the target of an
-// alias under a root that nothing else shows, the alias is put to sleep: it
-// leaves its target's list, so that a change of system memory does not walk by
-// every bus master. The root keeps it in mind, to wake it.
-func (as *AddressSpace) resolve() *Region {
-	r := as.root
-	r.wake()
-	seen := as.seen()
-	if seen != r && r.parent == nil && len(r.aliases) == 0 {
+// rest puts the alias under a root that shows the same as seen to sleep, if
+// nothing else shows the root: the alias leaves its target's list, so that a
+// change of system memory does not walk by every bus master. The root keeps it
+// in mind, to wake it.
+func (r *Region) rest(seen *Region) {
+	if seen != r && r.view == nil && r.parent == nil && len(r.aliases) == 0 && r.asleep == nil {
 		r.asleep = r.children[0].r
 		seen.aliases = deleteFirst(seen.aliases, r.asleep)
 	}
-	return seen
 }
 
 // wake undoes the sleep of r's alias, if any.
@@ -115,17 +113,18 @@ func (r *Region) wake() {
 // something else altogether.
 func (as *AddressSpace) settle(told []change) []change {
 	as.queued = false
-	old, root := as.view.Load(), as.resolve()
-	if old.root == root {
-		return told
+	as.root.wake()
+	old, seen := as.view.Load(), as.seen()
+	if old.root != seen {
+		v := acquireView(seen)
+		before := old.flat.Load()
+		as.view.Store(v)
+		as.m.releaseView(old)
+		if len(as.listeners) > 0 {
+			told = append(told, change{as, before.Ranges(), v.flat.Load().Ranges()})
+		}
 	}
-	v := acquireView(root)
-	before := old.flat.Load()
-	as.view.Store(v)
-	as.m.releaseView(old)
-	if len(as.listeners) > 0 {
-		told = append(told, change{as, before.Ranges(), v.flat.Load().Ranges()})
-	}
+	as.root.rest(seen)
 	return told
 }
 

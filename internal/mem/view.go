@@ -27,6 +27,7 @@ type view struct {
 func acquireView(root *Region) *view {
 	v := root.view
 	if v == nil {
+		root.wake()
 		v = &view{root: root}
 		root.view = v
 		ranges := render(root, span{0, root.last})
