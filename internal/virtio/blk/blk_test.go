@@ -2,134 +2,15 @@ package blk_test
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"syscall"
 	"testing"
 
-	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/pci"
-	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/virtio/blk"
 	"github.com/backplane-vm/backplane/internal/virtio/virtiotest"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
-
-// disk is a backend in memory. Faults it may inject: requests wait while held,
-// and fail with err.
-type disk struct {
-	data     []byte
-	readOnly bool
-	held     bool
-	waiting  []*coro.Co
-	err      error
-	flushes  int
-	inUse    bool
-}
-
-func (d *disk) Claim(bool, bool) error { return nil }
-func (d *disk) Sectors() uint64        { return uint64(len(d.data)) / 512 }
-func (d *disk) ReadOnly() bool         { return d.readOnly }
-
-func (d *disk) wait(co *coro.Co) error {
-	for d.held {
-		d.waiting = append(d.waiting, co)
-		co.Yield()
-	}
-	return d.err
-}
-
-func (d *disk) release() {
-	d.held = false
-	for _, co := range d.waiting {
-		co.Wake()
-	}
-	d.waiting = nil
-}
-
-func (d *disk) ReadAt(co *coro.Co, p []byte, off int64) error {
-	err := d.wait(co)
-	copy(p, d.data[off:])
-	return err
-}
-
-func (d *disk) WriteAt(co *coro.Co, p []byte, off int64) error {
-	if err := d.wait(co); err != nil {
-		return err
-	}
-	copy(d.data[off:], p)
-	return nil
-}
-
-func (d *disk) Flush(co *coro.Co) error {
-	d.flushes++
-	return d.wait(co)
-}
-
-// shelf finds disks by name.
-type shelf map[string]*disk
-
-func (s shelf) Drive(_ qdev.Device, _, name string) (qdev.Ref, error) {
-	d := s[name]
-	if d == nil {
-		return qdev.Ref{}, qdev.ErrNotFound
-	}
-	if d.inUse {
-		return qdev.Ref{}, qdev.ErrInUse
-	}
-	d.inUse = true
-	return qdev.Ref{Name: name, Target: d, Release: func() { d.inUse = false }}, nil
-}
-
-func newBoard(t testing.TB) (*virtiotest.Board, *disk) {
-	d := &disk{data: make([]byte, 1<<20)}
-	for i := range d.data {
-		d.data[i] = byte(i / 512)
-	}
-	b := virtiotest.New(t, shelf{"n0": d}, blk.Register)
-	b.Add("pcie-root-port", "rp0", "chassis", int64(1))
-	b.Add("pcie-root-port", "rp1", "chassis", int64(2))
-	b.Start()
-	return b, d
-}
-
-// newBoardWithPorts is a board with n ports p0, p1, … and as many disks n0, n1, ….
-func newBoardWithPorts(t testing.TB, n int) (*virtiotest.Board, shelf) {
-	disks := shelf{}
-	for i := range n {
-		disks[fmt.Sprint("n", i)] = &disk{data: make([]byte, 512)}
-	}
-	b := virtiotest.New(t, disks, blk.Register)
-	for i := range n {
-		b.Add("pcie-root-port", fmt.Sprint("p", i), "chassis", int64(i%250), "slot", int64(i/250),
-			"multifunction", true, "addr", fmt.Sprintf("%x.%x", 1+i/8, i%8))
-	}
-	b.Start()
-	for i := range n {
-		b.At(0, 1+i/8, i%8).Open(i+1, i)
-	}
-	return b, disks
-}
-
-// plugged is a board with a running guest driver of a disk behind rp0.
-func plugged(t testing.TB, args ...any) (*virtiotest.Board, *disk, *virtiotest.Driver) {
-	b, d := newBoard(t)
-	b.At(0, 1, 0).Open(1, 0)
-	b.Add("virtio-blk-pci", "d0", append([]any{"bus", "rp0", "drive", "n0"}, args...)...)
-	powerOn(b)
-	b.At(0, 1, 0).Write(sltSta, 0x19, 2)
-	drv := b.At(1, 0, 0).Probe(0)
-	drv.Start()
-	return b, d, drv
-}
-
-const expCap, sltCtl, sltSta, lnkSta = 0x54, 0x54 + 0x18, 0x54 + 0x1a, 0x54 + 0x12
-
-func powerOn(b *virtiotest.Board)  { b.At(0, 1, 0).Write(sltCtl, 0x01e0|0x1f, 2) }
-func powerOff(b *virtiotest.Board) { b.At(0, 1, 0).Write(sltCtl, 0x07c0, 2) }
-
-var gone = []string{"/machine/peripheral/d0/virtio-backend", "/machine/peripheral/d0"}
 
 func TestIdentity(t *testing.T) {
 	b, _ := newBoard(t)
@@ -451,77 +332,6 @@ func TestColdPlug(t *testing.T) {
 	port.Open(1, 0)
 	if info := pci.FormatInfo(b.Host.Host().Info()); !bytes.Contains([]byte(info), []byte(`id "d0"`)) {
 		t.Errorf("info pci does not show the disk:\n%s", info)
-	}
-}
-
-// A random life: plugs, presses, guests that power off at the wrong moment,
-// resets, requests that hang. Whatever the order, at the end everything can be
-// removed and is finalised.
-func TestRandomLives(t *testing.T) {
-	for seed := range uint64(100) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		b, d := newBoard(t)
-		port := b.At(0, 1, 0)
-		port.Open(1, 0)
-		for range 40 {
-			step(t, b, d, rnd)
-		}
-		d.release()
-		b.Settle()
-		powerOff(b)
-		if _, err := b.Tree.Find("d0"); err == nil {
-			_ = b.Tree.Del("d0") // refused if one is pending
-			powerOn(b)
-			powerOff(b)
-		}
-		b.Settle()
-		if _, err := b.Tree.Find("d0"); err == nil || d.inUse {
-			t.Fatalf("seed %d: the device is still there, drive in use %v", seed, d.inUse)
-		}
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-func step(t *testing.T, b *virtiotest.Board, d *disk, rnd *rand.Rand) {
-	port, dev := b.At(0, 1, 0), b.At(1, 0, 0)
-	switch rnd.IntN(12) {
-	case 0, 1:
-		_ = b.TryAdd("virtio-blk-pci", "d0", "bus", "rp0", "drive", "n0")
-	case 2:
-		_ = b.TryAdd("virtio-blk-pci", "d0", "bus", "rp0", "drive", "nonesuch")
-	case 3:
-		_ = b.Tree.Del("d0")
-	case 4, 5:
-		powerOn(b)
-	case 6:
-		powerOff(b)
-	case 7:
-		port.Write(sltCtl, uint32(rnd.Uint64()&^0x0800), 2) // any but the interlock
-	case 8:
-		port.Write(sltSta, uint32(rnd.Uint64()), 2)
-	case 9:
-		b.Settle()
-	case 10:
-		if rnd.IntN(4) == 0 {
-			b.Tree.Reset()
-			port.Open(1, 0)
-		}
-		if d.held = rnd.IntN(2) == 0; !d.held {
-			d.release()
-		}
-	case 11:
-		if dev.Present() {
-			drv := dev.Probe(0)
-			if drv.Status() == 0 {
-				drv.Start()
-				drv.Disk(0, 3, 512, true)
-				drv.Notify()
-			} else {
-				drv.SetCommon(0x14, 0, 1)
-			}
-		}
 	}
 }
 

@@ -62,3 +62,32 @@ func TestEndWithRequestInFlight(t *testing.T) {
 		t.Error("the drive is still in use")
 	}
 }
+
+// A port behind a port takes what is behind it along.
+func TestPortBehindPort(t *testing.T) {
+	b, d := newBoard(t)
+	b.At(0, 1, 0).Open(1, 0)
+	b.At(0, 1, 0).Write(0x18, 0x020100, 4)
+	powerOn(b)
+	b.Add("pcie-root-port", "in", "bus", "rp0", "chassis", int64(9))
+	inner := b.At(1, 0, 0)
+	inner.Open(2, 0)
+	inner.Write(sltCtl, 0x0100, 2)
+	b.Add("virtio-blk-pci", "d0", "bus", "in", "drive", "n0")
+	drv := b.At(2, 0, 0).Probe(0)
+	drv.Start()
+	drv.Disk(0, 3, 512, true)
+	drv.Notify()
+	b.Settle()
+	if drv.DiskStatus() != 0 || !b.Lines[1] {
+		t.Errorf("status %d, line %v", drv.DiskStatus(), b.Lines[1])
+	}
+	powerOff(b)
+	b.Settle()
+	if want := append(slices.Clone(gone), "/machine/peripheral/in"); !slices.Equal(b.Deleted, want) || d.inUse {
+		t.Errorf("deleted %v, want %v", b.Deleted, want)
+	}
+	if b.At(2, 0, 0).Present() || b.At(1, 0, 0).Present() {
+		t.Error("something still answers")
+	}
+}

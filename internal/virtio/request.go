@@ -1,0 +1,105 @@
+package virtio
+
+import "github.com/backplane-vm/backplane/internal/virtio/vring"
+
+// Request is the part of a request in flight that ties it to a device: which
+// queue it came from, and whether the guest still waits for it.
+type Request struct {
+	vring.Element
+	core  *Core
+	queue int
+	epoch uint64
+}
+
+// Pop takes the next chain of queue i into r and counts it as in flight, until
+// Done. It returns false when there is none or the device broke.
+func (c *Core) Pop(i int, r *Request) bool {
+	if !c.Working() {
+		return false
+	}
+	ok, err := c.queues[i].Pop(&r.Element)
+	if err != nil {
+		c.Break()
+	}
+	if !ok {
+		return false
+	}
+	r.core, r.queue, r.epoch = c, i, c.epoch
+	c.inFlight++
+	c.transport.Hold()
+	return true
+}
+
+// InFlight is how many requests were popped and are not done.
+func (c *Core) InFlight() int { return c.inFlight }
+
+// Live says whether the guest still waits for the request: no reset and no
+// unplug came in between.
+func (r *Request) Live() bool {
+	return r.core != nil && r.epoch == r.core.epoch && r.core.status&StatusNeedsReset == 0
+}
+
+// Read copies device-readable bytes from off on into p, and returns how many
+// there were. A request that is not live has none.
+func (r *Request) Read(off uint64, p []byte) int {
+	if !r.Live() {
+		return 0
+	}
+	n, err := r.core.queues[r.queue].Read(&r.Element, off, p)
+	if err != nil {
+		r.core.Break()
+	}
+	return n
+}
+
+// Write copies p to device-writable bytes from off on, and returns how many
+// fitted; none if the request is not live.
+func (r *Request) Write(off uint64, p []byte) int {
+	if !r.Live() {
+		return 0
+	}
+	n, err := r.core.queues[r.queue].Write(&r.Element, off, p)
+	if err != nil {
+		r.core.Break()
+	}
+	return n
+}
+
+// Done ends the request: the driver gets its buffers back with written bytes
+// filled, and an interrupt if it wants one. What is not live ends silently. The
+// caller may use r again.
+func (r *Request) Done(written uint32) {
+	if r.Live() {
+		r.core.push(r, written)
+	}
+	r.Drop()
+}
+
+// Drop ends the request without giving its buffers back, for one whose driver
+// is not to be told: the device broke, or the machine ends.
+func (r *Request) Drop() {
+	c := r.core
+	r.core = nil
+	c.inFlight--
+	if c.resetting && c.inFlight == 0 {
+		c.resetting = false
+		c.status = 0
+	}
+	c.transport.Release()
+}
+
+func (c *Core) push(r *Request, written uint32) {
+	q := &c.queues[r.queue]
+	if err := q.Push(&r.Element, written); err != nil {
+		c.Break()
+		return
+	}
+	tell, err := q.ShouldNotify()
+	if err != nil {
+		c.Break()
+		return
+	}
+	if tell {
+		c.transport.NotifyQueue(q.vector)
+	}
+}
