@@ -2,7 +2,6 @@ package qmp_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -124,68 +123,6 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
-func TestAdmission(t *testing.T) {
-	const notFound = qerr.CommandNotFound
-	reg := commands(t)
-	s := qmptest.NewServer(reg, recordedConfig())
-	say(s, plain)
-	check := func(name, want string) {
-		t.Helper()
-		if want == "" {
-			want = "{\"return\": {}}\r\n"
-		}
-		if got := say(s, `{"execute": "`+name+`"}`); got != want {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
-	}
-	reg.Disable("none", "")
-	check("none", failed(notFound, "Command none has been disabled"))
-	reg.Disable("none", "the command is not allowed")
-	check("none", failed(notFound, "Command none has been disabled: the command is not allowed"))
-	reg.Disable("nonesuch", "no such command")
-	reg.Enable("none")
-	check("none", "")
-
-	reg.SetPreconfig(true)
-	check("none", failed(qerr.GenericError, "The command 'none' is permitted only after machine initialization has completed"))
-	check("early", "")
-	reg.SetPreconfig(false)
-
-	check("old", "")
-	reg.SetPolicy(qmp.Policy{RejectDeprecated: true, RejectUnstable: true})
-	check("old", failed(notFound, "Deprecated command old disabled by policy"))
-	check("x-new", failed(notFound, "Unstable command x-new disabled by policy"))
-	check("none", "")
-}
-
-func TestRegistryRefuses(t *testing.T) {
-	run := func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }
-	runCo := func(qmp.NoYield, *qmp.Call, *qobject.Dict) (any, error) { return nil, nil }
-	for _, test := range []struct {
-		command qmp.Command[qmp.NoYield]
-		want    string
-	}{
-		{qmp.Command[qmp.NoYield]{Run: run}, "without a name"},
-		{qmp.Command[qmp.NoYield]{Name: "a"}, "do not match"},
-		{qmp.Command[qmp.NoYield]{Name: "a", Run: run, RunCo: runCo}, "do not match"},
-		{qmp.Command[qmp.NoYield]{Name: "a", RunCo: runCo}, "do not match"},
-		{qmp.Command[qmp.NoYield]{Name: "a", Options: qmp.Coroutine, Run: run}, "do not match"},
-		{qmp.Command[qmp.NoYield]{Name: "a", Options: qmp.Coroutine | qmp.AllowOOB, RunCo: runCo}, "both a coroutine and out of band"},
-		{qmp.Command[qmp.NoYield]{Name: "taken", Run: run}, "registered twice"},
-	} {
-		reg := qmp.NewRegistry[qmp.NoYield]()
-		if err := reg.Add(qmp.Command[qmp.NoYield]{Name: "taken", Run: run}); err != nil {
-			t.Fatal(err)
-		}
-		if err := reg.Add(test.command); err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%+v: got %v, want …%s…", test.command, err, test.want)
-		}
-		if names := reg.Names(); len(names) != 1 || reg.Lookup("taken") == nil || reg.Lookup("a") != nil {
-			t.Errorf("the registry holds %v", names)
-		}
-	}
-}
-
 // TestGuestAgent has no greeting, no negotiation, and plain line ends.
 func TestGuestAgent(t *testing.T) {
 	s := qmptest.NewServer(commands(t), qmp.Config{LineEnd: "\n"})
@@ -276,94 +213,6 @@ func TestReconnect(t *testing.T) {
 	}
 }
 
-// yielder is a Y that counts.
-type yielder struct{ yields int }
-
-func TestCoroutineCommands(t *testing.T) {
-	reg := qmp.NewRegistry[*yielder]()
-	err := reg.Add(qmp.Command[*yielder]{Name: "wait", Options: qmp.Coroutine,
-		RunCo: func(y *yielder, call *qmp.Call, _ *qobject.Dict) (any, error) {
-			y.yields++
-			return call.ID, nil
-		}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := qmp.NewSession(reg, qmp.Config{})
-	prepare := func(text string) (inv *qmp.Invocation[*yielder]) {
-		s.Feed([]byte(text), func(r qmp.Request) bool {
-			inv = s.Prepare(context.Background(), r)
-			return true
-		})
-		return inv
-	}
-	inv := prepare(`{"execute": "wait", "id": "i"}`)
-	if !inv.Coroutine() || inv.Name() != "wait" {
-		t.Fatalf("coroutine %v, name %q", inv.Coroutine(), inv.Name())
-	}
-	y := &yielder{}
-	if got, want := string(inv.DispatchCo(y, nil)), "{\"return\": \"i\", \"id\": \"i\"}\r\n"; got != want || y.yields != 1 {
-		t.Errorf("got %q and %d yields, want %q", got, y.yields, want)
-	}
-	mustPanic(t, "dispatched without a coroutine", func() { prepare(`{"execute": "wait"}`).Dispatch(nil) })
-	mustPanic(t, "dispatched as a coroutine", func() { prepare(`{"execute": "no"}`).DispatchCo(y, nil) })
-}
-
-func mustPanic(t *testing.T, want string, f func()) {
-	t.Helper()
-	defer func() {
-		if r, _ := recover().(string); !strings.Contains(r, want) {
-			t.Errorf("recovered %q, want …%s…", r, want)
-		}
-	}()
-	f()
-}
-
-// TestBacklog follows what was observed of QEMU.
-func TestBacklog(t *testing.T) {
-	t.Run("without oob one at a time", func(t *testing.T) {
-		var b qmp.Backlog
-		if !b.Push(false) || b.Pop() || !b.Stopped() || !b.Answered() || b.Stopped() {
-			t.Error("the reader does not wait for the answer")
-		}
-	})
-	t.Run("with oob eight wait", func(t *testing.T) {
-		var b qmp.Backlog
-		b.Push(true)
-		b.Pop() // one in work
-		for i := range qmp.MaxQueue {
-			if stop := b.Push(true); stop != (i == qmp.MaxQueue-1) {
-				t.Errorf("request %d behind the one in work: stop is %v", i+1, stop)
-			}
-		}
-		if b.Waiting() != qmp.MaxQueue || b.Answered() || !b.Pop() {
-			t.Error("the reader does not go on when one is taken")
-		}
-	})
-	t.Run("the mode may change in between", func(t *testing.T) {
-		var b qmp.Backlog
-		b.Push(false) // qmp_capabilities, which switches oob on
-		if b.Pop() || !b.Answered() || b.Push(true) {
-			t.Error("the answer to qmp_capabilities does not let reading go on")
-		}
-	})
-	t.Run("disconnect with requests waiting", func(t *testing.T) {
-		var b qmp.Backlog
-		b.Push(false)
-		if !b.Clear() || b.Stopped() {
-			t.Error("still stopped")
-		}
-	})
-	t.Run("disconnect with one in work", func(t *testing.T) {
-		var b qmp.Backlog
-		b.Push(false)
-		b.Pop()
-		if b.Clear() || !b.Answered() {
-			t.Error("the next client is read before the command is done")
-		}
-	})
-}
-
 // FuzzSession: whatever comes in, nothing panics, each request has exactly one
 // reply, each reply is one line, and the cuts between pieces do not matter: they
 // only decide what out-of-band commands overtake.
@@ -405,45 +254,4 @@ func FuzzSession(f *testing.F) {
 
 func sortedLines(text []byte) []string {
 	return slices.Sorted(strings.SplitSeq(string(text), "\r\n"))
-}
-
-// dispatchOne returns a function that takes a small command from its bytes to
-// its reply, and returns that.
-func dispatchOne(t testing.TB) func() string {
-	s := qmp.NewSession(commands(t), qmp.Config{})
-	line := []byte(`{"execute": "none", "id": "libvirt-17"}` + "\n")
-	out := make([]byte, 0, 256)
-	ctx := context.Background()
-	run := func(r qmp.Request) bool {
-		out = s.Prepare(ctx, r).Dispatch(out[:0])
-		return true
-	}
-	return func() string {
-		s.Feed(line, run)
-		return string(out)
-	}
-}
-
-const dispatchedOne = "{\"return\": {}, \"id\": \"libvirt-17\"}\r\n"
-
-// TestDispatchAllocations keeps the hot path lean: what it makes is the
-// request's values, the invocation, and the string the test compares.
-func TestDispatchAllocations(t *testing.T) {
-	dispatch := dispatchOne(t)
-	if got := dispatch(); got != dispatchedOne {
-		t.Fatalf("got %q", got)
-	}
-	if n := testing.AllocsPerRun(100, func() { dispatch() }); n > 10 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkDispatch(b *testing.B) {
-	dispatch := dispatchOne(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if got := dispatch(); got != dispatchedOne {
-			b.Fatalf("got %q", got)
-		}
-	}
 }
