@@ -58,6 +58,7 @@ static void work_for_ever(void)
 		uint64_t now = clock_now();
 		if (now >= tick) {
 			tick = now + (disks_count() ? BUSY_TICK : IDLE_TICK);
+			trap_tick();
 			plic_tick();
 			ports_tick();
 			devices_tick(now);

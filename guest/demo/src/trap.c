@@ -33,6 +33,16 @@ void panic(const char *what)
 	park();
 }
 
+static uint64_t fault_count, fault_at; /* of any hart; at: the latest */
+
+void trap_tick(void)
+{
+	uint64_t n = __atomic_exchange_n(&fault_count, 0, __ATOMIC_ACQUIRE);
+
+	if (n)
+		log_line("error what=access-fault at=0x%lx count=%lu", __atomic_load_n(&fault_at, __ATOMIC_RELAXED), n);
+}
+
 /* A device that has been pulled may answer with an access fault. */
 static bool device_gone(uint64_t cause, struct frame *f)
 {
@@ -42,6 +52,8 @@ static bool device_gone(uint64_t cause, struct frame *f)
 		return false;
 	if (pc < (uint64_t)mmio_begin || pc >= (uint64_t)mmio_end)
 		return false;
+	__atomic_store_n(&fault_at, csr_read(mtval), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&fault_count, 1, __ATOMIC_RELEASE);
 	f->a[0] = ~0ul;
 	csr_write(mepc, pc + 4);
 	return true;
