@@ -136,8 +136,11 @@ func TestPortBackPressure(t *testing.T) {
 		if read += n; n == 0 {
 			<-woken
 		}
-		if len(p.in) > portIn {
-			t.Fatalf("%d bytes of input kept", len(p.in))
+		p.mu.Lock()
+		kept := len(p.in)
+		p.mu.Unlock()
+		if kept > portIn {
+			t.Fatalf("%d bytes of input kept", kept)
 		}
 	}
 	if err := <-done; err != nil {

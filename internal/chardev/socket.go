@@ -71,7 +71,7 @@ func dial(c Config) (Conn, error) {
 func unresolved(c Config, err error) error {
 	var dns *net.DNSError
 	var addr *net.AddrError
-	what := ""
+	var what string
 	switch {
 	case errors.As(err, &dns) && dns.Err == "unknown port":
 		what = "Servname not supported for ai_socktype"
@@ -147,11 +147,11 @@ func listenTCP(c Config) (net.Listener, string, error) {
 // stays, and binding to it fails: QEMU would remove that too.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&fs.ModeSocket == 0 {
+	if err == nil && info.Mode()&fs.ModeSocket != 0 {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return err
 }

@@ -29,7 +29,8 @@ func firstOf(pkg []*source) *source {
 }
 
 // checkDoc: every exported name has a doc comment; a method counts when its
-// type is exported; members of a group may share the group's comment.
+// type is exported; members of a group may share the group's comment. Methods
+// Error and String need none: what they do is known.
 func checkDoc(s *source, _ []*source, report func(ast.Node, string, string)) {
 	if s.test || s.gen || s.file.Name.Name == "main" {
 		return
@@ -37,7 +38,7 @@ func checkDoc(s *source, _ []*source, report func(ast.Node, string, string)) {
 	for _, d := range s.file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
-			if d.Doc == nil && d.Name.IsExported() && exportedRecv(d) {
+			if d.Doc == nil && d.Name.IsExported() && exportedRecv(d) && !known(d) {
 				report(d, d.Name.Name, "exported "+d.Name.Name+" has no doc comment")
 			}
 		case *ast.GenDecl:
@@ -46,6 +47,10 @@ func checkDoc(s *source, _ []*source, report func(ast.Node, string, string)) {
 			}
 		}
 	}
+}
+
+func known(f *ast.FuncDecl) bool {
+	return f.Recv != nil && (f.Name.Name == "Error" || f.Name.Name == "String")
 }
 
 func checkSpecs(d *ast.GenDecl, report func(ast.Node, string, string)) {

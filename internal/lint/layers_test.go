@@ -30,6 +30,7 @@ const layers = `
 	qapi/qobject < qapi < qapi/gen < qapi/gen/cmd/qapi-gen;
 	NONE < qapi/schema;
 	qapi, qapi/visit < qmp < qmp/qmptest;
+	qapi/gen, qmp < qapi/gen/gentest;
 
 	# The concurrency core.
 	NONE < internal/sched < coro, internal/bql;
@@ -63,7 +64,7 @@ const layers = `
 	internal/qdev, internal/pci/config, internal/pci/slot < internal/pci;
 	internal/pci, internal/virtio/vring < internal/virtio;
 	internal/block, internal/virtio < internal/virtio/blk;
-	internal/virtio < internal/virtio/rng;
+	internal/virtio < internal/virtio/rng, internal/virtio/virtiotest;
 
 	# The CPU, and the chips around it.
 	internal/mem < internal/riscv;
@@ -72,14 +73,15 @@ const layers = `
 	CHIPS, internal/chardev < internal/riscv/uart16550;
 
 	# Machines, then what drives them.
-	NONE < guest/demo;
+	NONE < guest/demo, internal/fdt;
 	internal/riscv/aclint, internal/riscv/plic, internal/riscv/finisher, internal/riscv/loader,
 	internal/riscv/uart16550, internal/virtio/blk, internal/virtio/rng, guest/demo < internal/machine/virt;
-	internal/qdev, internal/riscv, internal/block, internal/chardev < internal/machine < internal/machine/virt;
+	internal/pci, internal/riscv, internal/block, internal/chardev < internal/machine;
+	internal/machine, internal/fdt < internal/machine/virt;
 	internal/machine/virt, qapi/api, qapi/schema, hmp/view < internal/monitor;
 
 	# What an embedder types first, and the binary.
-	internal/monitor < backplane < backplanetest < cmd/backplane;
+	internal/monitor < internal/launch < backplane < backplanetest < cmd/backplane;
 `
 
 // testOnly are the packages from outside that only test files may import.
