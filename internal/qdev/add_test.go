@@ -7,6 +7,7 @@ import (
 
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // desc checks that err is a *qerr.Error of a class and text.
@@ -214,4 +215,52 @@ func TestDeviceThatIsNeverPlaced(t *testing.T) {
 	if d.Dev().State() != Finalized || len(r.buses["virtio-bus"]) != 0 || len(r.events) != 0 {
 		t.Errorf("state %s, %d buses left, events %q", d.Dev().State(), len(r.buses["virtio-bus"]), r.events)
 	}
+}
+
+func TestBusNamedLikeAProperty(t *testing.T) {
+	r := newRig(t, 1)
+	d := r.add(t, "driver", "pcie-root-port", "id", "chassis", "bus", "rp0")
+	if b, err := r.FindBus("chassis"); err != nil || b.Path() != "/machine/peripheral/chassis/chassis[0]" {
+		t.Errorf("bus %v: %v", b, err)
+	}
+	r.Remove(d)
+	r.grace()
+	if d.Dev().State() != Finalized || len(r.buses["chassis"]) != 0 {
+		t.Error("something is left")
+	}
+}
+
+// FuzzAdd adds devices as told by any JSON object: it works or fails with a
+// message, and either way removing what came leaves nothing behind.
+func FuzzAdd(f *testing.F) {
+	for _, s := range []string{
+		`{"driver":"widget","bus":"rp0","id":"a","u8":1}`, `{"driver":"virtio-rng","bus":"/gpex-pcihost/pcie.0/rp1/rp1","drive":"n0"}`,
+		`{"driver":"pcie-root-port","id":"hotplug","bus":"rp0"}`, `{"driver":"widget","bus":"//rp0//"}`, `{"driver":"widget","id":"a[*]","bus":"rp1"}`,
+		`{"driver":"dynamic"}`, `{"driver":"widget","bus":"rp0/","parent_bus":"/","type":"x","hotplugged":null}`, `{}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		v, _ := qobject.ParseJSON(s)
+		args, ok := v.(*qobject.Dict)
+		if !ok {
+			return
+		}
+		r := newRig(t, 2)
+		buses := len(r.buses)
+		for _, flavour := range []Flavour{JSON, KeyVal} {
+			d, err := r.Add(args, flavour)
+			if err == nil {
+				describe(d)
+				r.Reset()
+				r.Remove(d)
+			} else if err.Error() == "" {
+				t.Error("an error without text")
+			}
+			r.grace()
+			if len(r.used) != 0 || len(r.buses) != buses || len(r.keyvalIDs) != 0 || r.busNamed("rp0").Len()+r.busNamed("rp1").Len() != 0 {
+				t.Errorf("left behind: drives %v, %d buses, ids %v", r.used, len(r.buses)-buses, r.keyvalIDs)
+			}
+		}
+	})
 }

@@ -40,7 +40,9 @@ func (t *Tree) InitBus(b *Bus, self any, dev Device, typ, name string) {
 	t.buses[name] = append(t.buses[name], b)
 	if b.dev != nil {
 		b.dev.buses = append(b.dev.buses, b)
-		must(b.dev.AddChild(name, &b.Object))
+		if b.dev.AddChild(name, &b.Object) != nil { // an id can be a property's name
+			must(b.dev.AddChild(name+"[*]", &b.Object))
+		}
 		b.Unref() // the device's reference stays
 	}
 }
