@@ -72,14 +72,15 @@ type Graph struct {
 	clock *aio.Clock
 
 	nodes  map[string]*Node
-	order  []*Node // in order of creation
-	lastID int     // for made-up names
+	drives map[string]*Node // what -drive made, by its id
+	order  []*Node          // in order of creation
+	lastID int              // for made-up names
 }
 
 // NewGraph returns an empty graph whose blocking work runs on pool and whose
 // artificial delays are measured by clock.
 func NewGraph(pool *aio.Pool, clock *aio.Clock) *Graph {
-	return &Graph{pool: pool, clock: clock, nodes: make(map[string]*Node)}
+	return &Graph{pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node)}
 }
 
 // A Node is one driver instance in the graph. Its fields are under the BQL.
@@ -89,7 +90,8 @@ type Node struct {
 	drv      driver
 	users    []*use // who uses the node, oldest first
 	children []*use // the nodes it uses
-	owned    bool   // made by the monitor or the command line, not for a parent
+	owned    bool   // made by blockdev-add or -blockdev, not for a parent
+	drive    string // the id of the -drive it was made by
 	readOnly bool
 	inFlight int
 }
@@ -142,6 +144,35 @@ func (g *Graph) Add(o Options) (*Node, error) {
 	n.owned = true
 	return n, nil
 }
+
+// AddDrive makes a node, usually without a name, that devices know by id as
+// well. It stays until the graph is closed.
+func (g *Graph) AddDrive(id string, o Options) (*Node, error) {
+	if g.drives[id] != nil {
+		return nil, qerr.New("Duplicate ID '%s' for drive", id)
+	}
+	if !wellFormed(id) {
+		return nil, qerr.New("Parameter 'id' expects an identifier")
+	}
+	n, err := g.open(o)
+	if err != nil {
+		return nil, err
+	}
+	n.drive = id
+	g.drives[id] = n
+	return n, nil
+}
+
+// Find returns what a device's drive property names: a drive's node or a node.
+func (g *Graph) Find(name string) *Node {
+	if n := g.drives[name]; n != nil {
+		return n
+	}
+	return g.nodes[name]
+}
+
+// Drive returns the id of the -drive that made the node, or "".
+func (n *Node) Drive() string { return n.drive }
 
 func (g *Graph) open(o Options) (*Node, error) {
 	if err := g.checkName(o.NodeName); err != nil {

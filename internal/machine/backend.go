@@ -8,10 +8,11 @@ import (
 // backends resolves drive properties in the block graph.
 type backends struct{ graph *block.Graph }
 
-// Drive implements [qdev.Backends]: name is a node's. The target of the
+// Drive implements [qdev.Backends]: name is a node's or a
+// -drive's. The target of the
 // reference is a *block.Backend.
 func (b backends) Drive(d qdev.Device, _, name string) (qdev.Ref, error) {
-	node := b.graph.Lookup(name)
+	node := b.graph.Find(name)
 	if node == nil {
 		return qdev.Ref{}, qdev.ErrNotFound
 	}

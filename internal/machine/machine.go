@@ -173,17 +173,8 @@ func (m *Machine) Start() {
 // blocks until all threads have ended. The caller holds no lock, is no thread
 // of the machine, and closes the monitors first. Closing again does nothing.
 func (m *Machine) Close() {
-	started := m.reachable.Swap(false)
-	for _, c := range m.cpus {
-		c.hart.Stop()
-	}
-	for _, c := range m.cpus {
-		if c.thread != nil {
-			c.thread.Join()
-		}
-	}
-	m.cpus = nil
-	if started {
+	m.StopCPUs()
+	if m.reachable.Swap(false) {
 		m.quiesce()
 		m.Loop.Stop()
 		m.main.Join()
@@ -197,6 +188,20 @@ func (m *Machine) Close() {
 	m.RCU.Close() // finalises the devices
 	m.Locked("close", m.Blocks.Close)
 	m.Map.Close()
+}
+
+// StopCPUs ends the CPUs' threads for good and blocks until they have. The
+// caller holds no lock and is no thread of the machine. Doing it again does
+// nothing.
+func (m *Machine) StopCPUs() {
+	for _, c := range m.cpus {
+		c.hart.Stop()
+	}
+	for _, c := range m.cpus {
+		if c.thread != nil {
+			c.thread.Join()
+		}
+	}
 }
 
 // quiesce waits until no request of the block layer is in flight, while the

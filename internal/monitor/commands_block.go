@@ -29,6 +29,16 @@ func AddNode(g *block.Graph, o *api.BlockdevOptions) error {
 	return err
 }
 
+// AddDrive makes the node of a -drive with the given id.
+func AddDrive(g *block.Graph, id string, o *api.BlockdevOptions) error {
+	opts, err := nodeOptions(o)
+	if err != nil {
+		return err
+	}
+	_, err = g.AddDrive(id, *opts)
+	return err
+}
+
 func nodeOptions(o *api.BlockdevOptions) (*block.Options, error) {
 	opts := &block.Options{
 		Driver: string(o.Driver), NodeName: value(o.NodeName),
@@ -119,9 +129,19 @@ func (h *handlers) QueryNamedBlockNodes(*qmp.Call, *api.QueryNamedBlockNodesArgs
 
 func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 	list := []api.BlockInfo{}
+	attached := make(map[string]bool)
 	for _, b := range h.m.Blocks.Backends() {
+		attached[b.Node().Drive()] = true
 		path, status, info := b.Path(), api.BlockDeviceIoStatusOk, nodeInfo(b.Node())
-		list = append(list, api.BlockInfo{Qdev: &path, Type: "unknown", IoStatus: &status, Inserted: &info})
+		list = append(list, api.BlockInfo{
+			Device: b.Node().Drive(), Qdev: &path, Type: "unknown", IoStatus: &status, Inserted: &info,
+		})
+	}
+	for _, n := range h.m.Blocks.Nodes() { // drives that no device has
+		if id := n.Drive(); id != "" && !attached[id] {
+			info := nodeInfo(n)
+			list = append(list, api.BlockInfo{Device: id, Type: "unknown", Inserted: &info})
+		}
 	}
 	return list, nil
 }

@@ -107,7 +107,7 @@ func viewPCI(devices []pci.DeviceInfo) []view.PCIDevice {
 func (h *handlers) infoBlock(call *hmp.Call, args *hmp.Args) error {
 	var devices []view.Block
 	for _, b := range h.m.Blocks.Backends() {
-		devices = append(devices, view.Block{Attached: b.Path(), Inserted: medium(b.Node())})
+		devices = append(devices, view.Block{Device: b.Node().Drive(), Attached: b.Path(), Inserted: medium(b.Node())})
 	}
 	var nodes []view.Medium
 	for _, n := range slices.Backward(h.m.Blocks.Nodes()) { // newest first, as QEMU

@@ -45,8 +45,7 @@ func (o *output) append(f func(dst []byte) []byte) {
 	}
 	o.buf = f(o.buf)
 	if len(o.buf) > maxOutput {
-		o.closed, o.buf = true, nil
-		o.conn.Close()
+		o.abortLocked()
 	}
 	o.work.Signal()
 }
@@ -76,8 +75,17 @@ func (o *output) wait() { o.thread.Join() }
 // it the connection is closed, whatever was still to be written.
 func (o *output) waitUntil(deadline int64) {
 	if !o.ended.Park(deadline) {
-		o.conn.Close()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.abortLocked()
 	}
+}
+
+// abortLocked gives the client up.
+func (o *output) abortLocked() {
+	o.closed, o.buf = true, nil
+	o.conn.Close()
+	o.work.Signal()
 }
 
 func (o *output) run(*sched.Thread) {

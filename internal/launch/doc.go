@@ -1,0 +1,58 @@
+// Package launch makes a running machine of a QEMU-style command line: the
+// board, its disks and devices, character devices, monitors.
+//
+// [New] reads the flags and builds everything, [VM.Start] lets it run,
+// [VM.Close] takes it down. The machine's threads are internal/machine's;
+// readers of monitors run on the threads of their character devices. New and
+// Close block (on files, sockets and, for chardevs with wait=on, clients).
+package launch
+
+// Version is backplane's version.
+const Version = "0.1.0"
+
+// The version of QEMU whose management interface this is.
+const (
+	qemuMajor = 10
+	qemuMinor = 0
+	qemuMicro = 2
+)
+
+const versionText = "backplane version " + Version + " (management interface of QEMU 10.0.2)\n"
+
+const helpText = versionText + `usage: backplane -M virt [options]
+
+Machine
+  -M, -machine virt       the riscv64 virt machine (the only one)
+  -accel rv64             emulation in pure Go (tcg is taken as another name for it)
+  -cpu rv64               the only CPU model
+  -smp N                  number of harts
+  -m SIZE                 memory, MiB by default
+  -kernel FILE            an ELF executable that starts in machine mode, or builtin:demo
+  -append TEXT            its command line (in the device tree)
+  -S                      do not start; wait for "cont"
+  -name NAME, -uuid UUID  what query-name and query-uuid say
+
+Devices
+  -device DRIVER[,prop=value...]  plug a device; "-device help" lists them, "-device DRIVER,help" its properties
+  -blockdev OPTIONS               make a block node (drivers file, raw, null-co)
+  -drive OPTIONS                  make a block node and, unless if=none, plug it in
+
+Monitors and consoles
+  -qmp DEV, -qmp-pretty DEV       a QMP monitor on a character device
+  -monitor DEV                    a human monitor
+  -mon chardev=ID,mode=readline|control
+  -serial DEV                     the guest's console
+  -chardev BACKEND,id=ID,...      a character device (file, null, pipe, ringbuf, socket, stdio)
+  -nographic                      the console on standard input and output
+  -display none, -nodefaults      accepted: there is no display, and no default devices
+
+  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], stdio, file:PATH, pipe:PATH, null, none or chardev:ID
+
+Other uses: backplane help
+`
+
+// Help is the error of New for a command line that asks for a text rather
+// than a machine.
+type Help struct{ Text string }
+
+func (h *Help) Error() string { return "help was asked for" }

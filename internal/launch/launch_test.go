@@ -1,0 +1,135 @@
+package launch_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backplane-vm/backplane/internal/launch"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// The command line of the acceptance run: what it serves on its socket is a
+// machine whose guest talks to its log.
+func TestServesQMPOnAUnixSocket(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	sock, log := filepath.Join(dir, "S"), filepath.Join(dir, "log")
+	vm, err := launch.New([]string{
+		"-M", "virt", "-nodefaults", "-display", "none", "-smp", "2", "-m", "128", "-kernel", "builtin:demo",
+		"-serial", "file:" + log, "-device", "pcie-root-port,id=rp0,chassis=1",
+		"-blockdev", "driver=null-co,node-name=n0,read-zeroes=on",
+		"-qmp", "unix:" + sock + ",server=on,wait=off", "-name", "guest0",
+	}, launch.Options{Warn: func(s string) { t.Log(s) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vm.Close()
+	if err := vm.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := qmp.Dial(ctx, "unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var name, status *qobject.Dict
+	if err := c.Execute(ctx, "query-name", nil, &name); err != nil || qobject.Encode(name) != `{"name": "guest0"}` {
+		t.Errorf("query-name: %v %v", qobject.Encode(name), err)
+	}
+	if err := c.Execute(ctx, "query-status", nil, &status); err != nil || qobject.Encode(status) != `{"status": "running", "running": true}` {
+		t.Errorf("query-status: %v %v", qobject.Encode(status), err)
+	}
+	if err := c.Execute(ctx, "device_add", qobject.Members("driver", "virtio-blk-pci", "id", "d0", "drive", "n0", "bus", "rp0"), nil); err != nil {
+		t.Fatal(err)
+	}
+	cursor := c.Events().Cursor()
+	for { // until the guest has it; while it brings the disk up it is "busy"
+		err := c.Execute(ctx, "device_del", qobject.Members("id", "d0"), nil)
+		if err == nil {
+			break
+		}
+		var e *qerr.Error
+		if !errors.As(err, &e) || e.Desc != "Hot-unplug failed: guest is busy (power indicator blinking)" {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.WaitEvent(ctx, cursor, func(r qmp.Received) bool { return r.Name == "DEVICE_DELETED" && r.Data.Has("device") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
+		t.Errorf("quit: %v", err)
+	}
+	<-vm.Machine.ShutdownRequested()
+	vm.Close()
+	if text, _ := os.ReadFile(log); !strings.Contains(string(text), "ready") {
+		t.Errorf("the guest's log:\n%s", text)
+	}
+	if live := vm.Machine.World.Live(); len(live) > 0 {
+		t.Errorf("threads left: %v", live)
+	}
+	if _, err := os.Stat(sock); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"-foo", "-foo: invalid option"},
+		{"-device", "-device: requires an argument"},
+		{"-netdev user", "-netdev: backplane does not have this option of QEMU's"},
+		{"-M pc", `-M pc: unsupported machine type: "pc"`},
+		{"-M virt,foo=1", "-M virt,foo=1: Property 'virt-machine.foo' not found"},
+		{"-accel kvm", "-accel kvm: invalid accelerator kvm"},
+		{"-cpu max", "-cpu max: unable to find CPU model 'max'"},
+		{"-smp 0", "-smp 0: Invalid CPU topology: CPU topology parameters must be greater than zero"},
+		{"-smp 1,maxcpus=2", "-smp 1,maxcpus=2: machine does not support hot-plugging CPUs"},
+		{"-uuid x", "-uuid x: failed to parse UUID string: wrong format"},
+		{"-display gtk", "-display gtk: this build has no display; use -display none"},
+		{"-kernel /nonesuch", "could not load kernel '/nonesuch'"},
+		{"-kernel /dev/null", "could not load kernel '/dev/null'"},
+		{"-kernel builtin:x", "could not load kernel 'builtin:x'"},
+		{"-device nope", "-device nope: 'nope' is not a valid device model name"},
+		{"-device virtio-blk-pci,drive=x", "-device virtio-blk-pci,drive=x: Property 'virtio-blk-device.drive' can't find value 'x'"},
+		{"-blockdev driver=nope,node-name=a", "-blockdev driver=nope,node-name=a: Parameter 'driver' does not accept value 'nope'"},
+		{"-blockdev driver=file,node-name=a,filename=/nonesuch", "-blockdev driver=file,node-name=a,filename=/nonesuch: Could not open '/nonesuch': No such file or directory"},
+		{"-drive file=/nonesuch,if=none,id=a", "-drive file=/nonesuch,if=none,id=a: Could not open '/nonesuch': No such file or directory"},
+		{"-mon chardev=x,mode=control", `-mon chardev=x,mode=control: chardev "x" not found`},
+		{"-qmp unix:/nonesuch/x,server=on,wait=off", "-qmp unix:/nonesuch/x,server=on,wait=off: Failed to bind socket to /nonesuch/x: No such file or directory"},
+		{"-serial null -serial null", "-serial null: machine 'virt' has one serial port"},
+		{"-chardev null,id=a -chardev null,id=a", "-chardev null,id=a: Chardev with id 'a' already exists"},
+		{"disk.img", "disk.img: a disk image as an argument"},
+	} {
+		vm, err := launch.New(strings.Fields(c.args), launch.Options{})
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.want)
+		}
+		if vm != nil {
+			t.Errorf("%s: a machine came with the error", c.args)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"-help", "usage: backplane -M virt"},
+		{"-version", "backplane version " + launch.Version},
+		{"-M help", "virt                 RISC-V VirtIO board"},
+		{"-accel help", "rv64"},
+		{"-device help", `name "virtio-blk-pci", bus PCI, alias "virtio-blk"`},
+		{"-device virtio-rng-pci,help", "virtio-rng-pci options:"},
+	} {
+		_, err := launch.New(strings.Fields(c.args), launch.Options{})
+		var h *launch.Help
+		if !errors.As(err, &h) || !strings.Contains(h.Text, c.want) {
+			t.Errorf("%s: %v, want %q", c.args, err, c.want)
+		}
+	}
+}

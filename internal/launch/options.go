@@ -1,0 +1,39 @@
+package launch
+
+import "github.com/backplane-vm/backplane/qapi/api"
+
+// commandLineOptions is the answer of query-command-line-options: the flags
+// whose value is a list of options of fixed names, newest first as in QEMU.
+func commandLineOptions() []api.CommandLineOptionInfo {
+	type param struct {
+		name string
+		typ  api.CommandLineParameterType
+	}
+	const (
+		text   = api.CommandLineParameterTypeString
+		number = api.CommandLineParameterTypeNumber
+		size   = api.CommandLineParameterTypeSize
+		truth  = api.CommandLineParameterTypeBoolean
+	)
+	var list []api.CommandLineOptionInfo
+	for _, o := range []struct {
+		name   string
+		params []param
+	}{
+		{"device", nil},
+		{"memory", []param{{"size", size}, {"slots", number}, {"maxmem", size}}},
+		{"name", []param{{"guest", text}}},
+		{"mon", []param{{"mode", text}, {"chardev", text}, {"pretty", truth}}},
+		{"smp-opts", []param{{"cpus", number}, {"sockets", number}, {"cores", number}, {"threads", number}, {"maxcpus", number}}},
+		{"machine", []param{{"type", text}, {"accel", text}}},
+		{"drive", nil},
+		{"chardev", []param{{"backend", text}, {"path", text}, {"host", text}, {"port", text}, {"server", truth}, {"wait", truth}, {"append", truth}, {"size", size}}},
+	} {
+		info := api.CommandLineOptionInfo{Option: o.name, Parameters: []api.CommandLineParameterInfo{}}
+		for _, p := range o.params {
+			info.Parameters = append(info.Parameters, api.CommandLineParameterInfo{Name: p.name, Type: p.typ})
+		}
+		list = append(list, info)
+	}
+	return list
+}
