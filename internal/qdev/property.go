@@ -50,9 +50,10 @@ type Prop struct {
 
 // part is a device contained in another.
 type part struct {
-	name  string
-	class *Class
-	index []int
+	name    string
+	class   *Class
+	index   []int
+	aliased bool // its properties are the whole's too
 }
 
 func (p *part) of(d Device) Device {
@@ -152,7 +153,8 @@ func (t *table) field(r *Registry, f reflect.StructField, index []int, tag strin
 		if reflect.TypeOf(c.New()).Elem() != f.Type {
 			return fmt.Errorf("class %q is not of the field's type", spec.arg)
 		}
-		t.parts = append(t.parts, part{spec.name, c, index})
+		_, aliased := spec.options["alias"]
+		t.parts = append(t.parts, part{spec.name, c, index, aliased})
 		return nil
 	}
 	p, err := newProp(spec, f.Type, index)
@@ -173,11 +175,14 @@ func (t *table) override(name, text string) error {
 	return fmt.Errorf("default for %q, which it has not", name)
 }
 
-// addAliases makes the properties of parts properties of the whole, unless it
-// has one of that name.
+// addAliases makes the properties of parts that say so properties of the
+// whole, unless it has one of that name.
 func (t *table) addAliases() error {
 	for i := range t.parts {
 		pt := &t.parts[i]
+		if !pt.aliased {
+			continue
+		}
 		for _, p := range pt.class.table.all[pt.class.table.hidden:] {
 			if t.byName[p.Name] == nil {
 				if err := t.put(pt.alias(p)); err != nil {

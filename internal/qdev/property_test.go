@@ -116,6 +116,10 @@ func TestListProperties(t *testing.T) {
 	if g := strings.Join(got, "\n"); g != want {
 		t.Errorf("properties\n%s\nwant\n%s", g, want)
 	}
+	list, err = reg.ListProperties("gpex-pcihost")
+	if err != nil || len(list) != 1 || list[0].Type != "child<widget>" {
+		t.Errorf("properties of a part that is not aliased show: %v, %v", list, err)
+	}
 	_, err = reg.ListProperties("nonesuch")
 	desc(t, err, qerr.DeviceNotFound, "Device 'nonesuch' not found")
 	_, err = reg.ListProperties("container")

@@ -93,7 +93,8 @@ type backend struct {
 
 type host struct {
 	Base
-	bus Bus
+	Root widget `qdev:"gpex_root,child=widget"`
+	bus  Bus
 }
 
 func (h *host) Realize() error {
@@ -177,9 +178,9 @@ func testRegistry(t testing.TB) *Registry {
 	err := r.Add(
 		&Class{Name: "pci-device", Abstract: true, BusType: "PCI"},
 		&Class{Name: "virtio-device", Abstract: true, BusType: "virtio-bus"},
-		&Class{Name: "gpex-pcihost", Parent: "sys-bus-device", Internal: true, New: func() Device { return new(host) }},
 		&Class{Name: "pcie-root-port", Parent: "pci-device", New: func() Device { return new(port) }},
 		&Class{Name: "widget", Parent: "pci-device", New: func() Device { return new(widget) }},
+		&Class{Name: "gpex-pcihost", Parent: "sys-bus-device", Internal: true, New: func() Device { return new(host) }},
 		&Class{Name: "cold", Parent: "pci-device", NotHotpluggable: true, New: func() Device { return new(widget) }},
 		&Class{Name: "virtio-rng-device", Parent: "virtio-device", New: func() Device { return new(backend) }},
 		&Class{Name: "virtio-rng-pci", Parent: "pci-device", Alias: "virtio-rng", New: func() Device { return new(proxy) },
