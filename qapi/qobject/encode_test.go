@@ -120,7 +120,16 @@ func TestWireOrderOfManyMembers(t *testing.T) {
 // the module.
 const recordings = "../../../shared/reference/qmp-transcripts-10.0"
 
-var outLine = regexp.MustCompile(`"dir": "out".*"raw": ("(?:[^"\\]|\\.)*")`)
+// recordedLine returns the line a step of a recording says was received.
+func recordedLine(step []byte) (string, bool) {
+	if !bytes.HasPrefix(step, []byte(`{"dir": "out"`)) {
+		return "", false
+	}
+	_, text, found := bytes.Cut(step, []byte(`"raw": `)) // quotes inside of strings have a backslash
+	v, err := ParseJSON(string(bytes.TrimSuffix(text, []byte("}\n"))))
+	raw, ok := v.(string)
+	return raw, found && err == nil && ok
+}
 
 // TestRecordedLines reads everything a real QEMU sent and writes it again:
 // not a byte may differ.
@@ -137,15 +146,10 @@ func TestRecordedLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range bytes.Lines(text) {
-			m := outLine.FindSubmatch(line)
-			if m == nil || strings.Contains(path, "id-each-type") && losesByWriting.Match(m[1]) {
+			raw, ok := recordedLine(line)
+			if !ok || strings.Contains(path, "id-each-type") && losesByWriting.MatchString(raw) {
 				continue
 			}
-			quoted, err := ParseJSON(string(m[1]))
-			if err != nil {
-				t.Fatalf("%s: %v in %.200s", path, err, line)
-			}
-			raw := quoted.(string)
 			v, err := ParseJSON(raw)
 			if err != nil {
 				t.Fatalf("%s: %v in %.200s", path, err, raw)
@@ -155,6 +159,9 @@ func TestRecordedLines(t *testing.T) {
 			}
 			lines++
 		}
+	}
+	if lines == 0 {
+		t.Error("nothing was compared")
 	}
 	t.Logf("%d lines", lines)
 }
