@@ -251,3 +251,45 @@ func TestMessages(t *testing.T) {
 		t.Errorf("unmasking the function sent %#x", got)
 	}
 }
+
+func TestMSI(t *testing.T) {
+	r := newRig(t)
+	f := r.plain(t, "f", 0)
+	if f.AddMSI(3) == nil || f.AddMSI(64) == nil {
+		t.Error("odd numbers of vectors accepted")
+	}
+	if err := f.AddMSI(4); err != nil {
+		t.Fatal(err)
+	}
+	attach(t, r.Root(), f, AnyDevfn)
+	f.ConfigWrite(config.RegCommand, config.CommandMaster, 2)
+	c := f.Space.FindCapability(config.CapMSI)
+	if got := f.ConfigRead(c+msiControl, 2); got != 0x0184 {
+		t.Errorf("control %#x", got)
+	}
+	f.ConfigWrite(c+msiAddress, ramBase+3, 4)
+	f.ConfigWrite(c+msiData, 0x1234, 2)
+	f.MSI().Notify(1)
+	if got := r.load32(ramBase); got != 0 {
+		t.Errorf("sent %#x while disabled", got)
+	}
+	f.ConfigWrite(c+msiControl, msiEnable|1<<msiEnabledShift, 2)
+	f.MSI().Notify(3) // two messages granted: shares the second
+	if got := r.load32(ramBase); got != 0x1235 {
+		t.Errorf("message %#x, want 0x1235", got)
+	}
+	f.ConfigWrite(c+msiMask, 1, 4)
+	f.MSI().Notify(0)
+	if got := f.ConfigRead(c+msiPending, 4); got != 1 || r.load32(ramBase) != 0x1235 {
+		t.Errorf("pending %#x", got)
+	}
+	f.ConfigWrite(c+msiMask, 0, 4)
+	if got := r.load32(ramBase); got != 0x1234 || f.ConfigRead(c+msiPending, 4) != 0 {
+		t.Errorf("unmasking sent %#x", got)
+	}
+	f.MSI().Notify(9)
+	f.Reset()
+	if f.MSI().Enabled() {
+		t.Error("enabled after reset")
+	}
+}

@@ -51,6 +51,7 @@ type Function struct {
 	bars   []*mapping
 	bridge *Bridge // nil unless Spec.Bridge
 	msix   *MSIX   // nil without
+	msi    *MSI    // nil without
 	intx   bool    // level that the device drives
 	driven bool    // level that the bus was told: intx, unless disabled
 	power  bool
@@ -162,6 +163,9 @@ func (f *Function) Reset() {
 	if f.msix != nil {
 		f.msix.reset()
 	}
+	if f.msi != nil {
+		f.msi.reset()
+	}
 	f.refresh()
 	if f.bridge != nil {
 		f.bridge.moved()
@@ -192,6 +196,9 @@ func (f *Function) ConfigWrite(off int, val uint32, size int) {
 	}
 	if f.msix != nil && touched(f.msix.offset, 4) {
 		f.msix.controlWritten()
+	}
+	if f.msi != nil && touched(f.msi.offset, msiCapSize) {
+		f.msi.written()
 	}
 	if f.spec.OnWrite != nil {
 		f.spec.OnWrite(off, val, size, old)
