@@ -271,3 +271,46 @@ func TestOpenErrors(t *testing.T) {
 		t.Error("a plain file was removed in favour of a socket")
 	}
 }
+
+// Clients that come, say half a word and go leave nothing behind.
+func TestNoGrowth(t *testing.T) {
+	descriptors := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	w := sched.NewWorld()
+	before := descriptors()
+	d, err := Open(w, Config{Label: "a", Backend: "socket", Path: path, Server: true, FD: -1}, Terminal{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Serve(true, echo); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 300 {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			fmt.Fprint(c, "{")
+		}
+		c.Close()
+	}
+	last := dialUnix(t, path)
+	if got := say(t, last, "still here"); got != "still here" {
+		t.Errorf("got %q", got)
+	}
+	last.Close()
+	d.Close()
+	if after := descriptors(); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+	if live := w.Live(); len(live) != 0 {
+		t.Errorf("threads left: %v", live)
+	}
+}
