@@ -129,6 +129,23 @@ func TestRemovingAParentRemovesChildrenFirst(t *testing.T) {
 	}
 }
 
+func TestPartWithoutBusEndsWithTheWhole(t *testing.T) {
+	r := newRig(t, 0)
+	d, err := r.Create("gpex-pcihost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := &d.(*host).Root
+	if err := r.Realize(part, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.Unparent(d)
+	d.Dev().Unref()
+	if part.State() != Finalized || part.undone != 1 || d.Dev().State() != Finalized {
+		t.Errorf("part %s, whole %s", part.State(), d.Dev().State())
+	}
+}
+
 func TestReset(t *testing.T) {
 	r := newRig(t, 1)
 	d := r.add(t, "driver", "widget", "bus", "rp0").(*widget)

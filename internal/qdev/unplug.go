@@ -97,6 +97,9 @@ func (t *Tree) Unparent(d Device) {
 	b.Ref()
 	defer b.Unref()
 	t.Unrealize(d)
+	for i := range b.class.table.parts {
+		t.Unrealize(b.class.table.parts[i].of(d))
+	}
 	for len(b.buses) > 0 {
 		bus := b.buses[len(b.buses)-1]
 		for k := range bus.Devices() {
