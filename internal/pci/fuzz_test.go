@@ -13,6 +13,9 @@ func FuzzConfigSpace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := newRig(t)
 		port, dev, far := r.bridge(t, "port"), r.plain(t, "dev", 1), r.plain(t, "far", 2)
+		if err := dev.AddMSI(4); err != nil {
+			t.Fatal(err)
+		}
 		attach(t, r.Root(), dev, AnyDevfn)
 		attach(t, r.Root(), port, AnyDevfn)
 		attach(t, port.Bridge().SecondaryBus(), far, AnyDevfn)
@@ -23,6 +26,8 @@ func FuzzConfigSpace(f *testing.F) {
 			v := uint32(in[2]) | uint32(in[3])<<8 | uint32(in[4])<<16 | uint32(in[3])<<24
 			fn.ConfigWrite(off, v, 1<<(in[5]%3))
 			fn.SetINTx(in[5]&0x80 != 0)
+			fn.MSI().Notify(int(in[5] >> 2 & 3))
+			fn.MSIX().Notify(int(in[5] >> 2 & 3))
 			r.ConfigRead(uint64(in[2])<<20|uint64(in[3])<<12, 4)
 		}
 		for _, fn := range all {

@@ -94,7 +94,9 @@ func (m *MSI) Notify(v int) {
 func (m *MSI) written() {
 	s := m.f.Space
 	for v := range m.vectors {
-		if s.Long(m.offset+msiPending)&^s.Long(m.offset+msiMask)&(1<<v) != 0 {
+		pending := s.Long(m.offset + msiPending)
+		if m.Enabled() && pending&^s.Long(m.offset+msiMask)&(1<<v) != 0 {
+			s.SetLong(m.offset+msiPending, pending&^(1<<v))
 			m.Notify(v)
 		}
 	}

@@ -70,6 +70,17 @@ func TestReadWriteFlush(t *testing.T) {
 	}
 }
 
+// Without a write cache a write is stable when it is answered.
+func TestWriteThrough(t *testing.T) {
+	b, disk, d := plugged(t, "write-cache", "off")
+	d.Disk(1, 0, 512, false)
+	d.Notify()
+	b.Settle()
+	if d.DiskStatus() != 0 || disk.flushes != 1 {
+		t.Errorf("status %d, %d flushes", d.DiskStatus(), disk.flushes)
+	}
+}
+
 func TestBadRequests(t *testing.T) {
 	b, disk, d := plugged(t)
 	for name, c := range map[string]struct {

@@ -59,6 +59,7 @@ type Device struct {
 	MinIO         uint64   `qdev:"min_io_size,size,default=0"`
 	OptIO         uint64   `qdev:"opt_io_size,size,default=0"`
 	ShareRW       bool     `qdev:"share-rw,bool,default=off"`
+	WriteCache    string   `qdev:"write-cache,OnOffAuto,default=auto"`
 	Serial        string   `qdev:"serial,str"`
 	NumQueues     uint16   `qdev:"num-queues,uint16,default=65535"`
 	QueueSize     uint16   `qdev:"queue-size,uint16,default=256"`

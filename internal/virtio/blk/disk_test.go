@@ -5,10 +5,14 @@ import (
 	"testing"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/virtio/blk"
 	"github.com/backplane-vm/backplane/internal/virtio/virtiotest"
 )
+
+// What the drive property finds on a machine is a Backend.
+var _ blk.Backend = (*block.Backend)(nil)
 
 // disk is a backend in memory. Faults it may inject: requests wait while held,
 // and fail with err.

@@ -128,7 +128,9 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
 			return statusIOError
 		}
-		err = d.write(co, r, n)
+		if err = d.write(co, r, n); err == nil && d.WriteCache == "off" {
+			err = d.disk.Flush(co)
+		}
 	case typeFlush:
 		err = d.disk.Flush(co)
 	case typeGetID:
