@@ -47,8 +47,18 @@ func TestServesQMPOnAUnixSocket(t *testing.T) {
 	if err := c.Execute(ctx, "query-status", nil, &status); err != nil || qobject.Encode(status) != `{"status": "running", "running": true}` {
 		t.Errorf("query-status: %v %v", qobject.Encode(status), err)
 	}
+	for !said(t, log, "ready") { // paced by the monitor
+		if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := c.Execute(ctx, "device_add", qobject.Members("driver", "virtio-blk-pci", "id", "d0", "drive", "n0", "bus", "rp0"), nil); err != nil {
 		t.Fatal(err)
+	}
+	for !said(t, log, "write-verify") {
+		if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cursor := c.Events().Cursor()
 	for { // until the guest has it; while it brings the disk up it is "busy"
@@ -69,8 +79,8 @@ func TestServesQMPOnAUnixSocket(t *testing.T) {
 	}
 	<-vm.Machine.ShutdownRequested()
 	vm.Close()
-	if text, _ := os.ReadFile(log); !strings.Contains(string(text), "ready") {
-		t.Errorf("the guest's log:\n%s", text)
+	if !said(t, log, "removed") {
+		t.Error("the guest's log does not end with the removal")
 	}
 	if live := vm.Machine.World.Live(); len(live) > 0 {
 		t.Errorf("threads left: %v", live)
@@ -78,6 +88,16 @@ func TestServesQMPOnAUnixSocket(t *testing.T) {
 	if _, err := os.Stat(sock); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is still there: %v", err)
 	}
+}
+
+// said reports whether the guest's log has a text.
+func said(t *testing.T, log, text string) bool {
+	t.Helper()
+	all, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(all), text)
 }
 
 func TestRefusals(t *testing.T) {
