@@ -73,7 +73,7 @@ type Hart struct {
 	csrs
 	pmp         pmp
 	reservation reservation
-	barrier     atomic.Uint32 // touched by FENCE
+	barrier     atomic.Uint32 // touched by FENCE where a locked operation is one
 	tlbs        [numContexts]tlb
 	large       uint64 // filter of where superpages are in tlbs
 
@@ -93,7 +93,7 @@ type Hart struct {
 	engine Engine
 
 	requestMu sync.Mutex
-	requests  []codePageRef // guarded by requestMu; bounded by the pages of RAM
+	requests  map[codePageRef]struct{} // guarded by requestMu; at most the pages of RAM
 
 	// wake holds a token when a parked hart has something to look at.
 	wake      chan struct{}
@@ -116,7 +116,8 @@ func New(cfg Config) (*Hart, error) {
 	if cfg.Engine == nil {
 		cfg.Engine = Blocks
 	}
-	h := &Hart{cfg: cfg, mem: cfg.Memory, bus: cfg.Bus, wake: make(chan struct{}, 1)}
+	h := &Hart{cfg: cfg, mem: cfg.Memory, bus: cfg.Bus, wake: make(chan struct{}, 1),
+		requests: make(map[codePageRef]struct{})}
 	h.controlCV = sync.NewCond(&h.controlMu)
 	for i := range h.tlbs {
 		h.tlbs[i].flush()

@@ -232,7 +232,10 @@ loop:
 				}
 				store64(unsafe.Add(e.page, va&pageMask), x[o.rs2])
 			case opFENCE:
-				h.barrier.Add(0)
+				if fenceIsCall {
+					break loop
+				}
+				h.fullBarrier()
 				if h.attention.Load() != 0 {
 					break loop
 				}
