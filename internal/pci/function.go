@@ -108,8 +108,8 @@ func (f *Function) AddBAR(index int, flags uint8, region *mem.Region) error {
 }
 
 // DMA is the address space in which the function is an initiator: all of the
-// system while the guest enables bus mastering, and nothing before the function
-// is on a bus. It is nil before that.
+// system while the guest enables bus mastering. It is nil while the function is
+// on no bus.
 func (f *Function) DMA() *mem.AddressSpace { return f.dma }
 
 // attach makes the function part of b. The caller is Bus.Attach.
@@ -136,7 +136,7 @@ func (f *Function) detach() {
 	f.unmap()
 	f.busMaster.SetEnabled(false)
 	f.dma.Close()
-	f.bus = nil
+	f.bus, f.dma = nil, nil
 }
 
 // Powered says whether the function has power.
@@ -188,7 +188,7 @@ func (f *Function) ConfigWrite(off int, val uint32, size int) {
 	old := f.Space.Read(off&^3, 4)
 	f.Space.Write(off, val, size)
 	touched := func(reg, n int) bool { return off < reg+n && reg < off+size }
-	if touched(config.RegCommand, 2) || touched(config.RegBAR0, 24) || touched(config.RegBridgeROM, 4) {
+	if touched(config.RegCommand, 2) || touched(config.RegBAR0, 24) {
 		f.refresh()
 	}
 	if f.bridge != nil {

@@ -20,9 +20,6 @@ const (
 	regQueueDesc    = 0x20
 	regQueueAvail   = 0x28
 	regQueueUsed    = 0x30
-
-	// commonSize is how many bytes of the structure there are.
-	commonSize = 0x38
 )
 
 // half returns the low or high 32 bits of v.
