@@ -88,7 +88,7 @@ func (m *monitor) untilPrompt(ctx context.Context) (string, error) {
 // line of its own.
 func atPrompt(output []byte) bool {
 	before, ok := bytes.CutSuffix(output, []byte(monitorPrompt))
-	return ok && (len(before) == 0 || before[len(before)-1] == '\n')
+	return ok && bytes.HasSuffix(before, []byte("\n"))
 }
 
 // printed takes the echo away and makes line ends the host's.

@@ -98,7 +98,7 @@ func (p *prompt) resize(width, height int) {
 // run edits and runs lines until the input, the connection or ctx ends.
 func (p *prompt) run() int {
 	v := p.client.Version()
-	fmt.Fprintf(p.term, "Connected to version %d.%d.%d. 'help' helps, Tab completes, ctrl-D ends.\n", v.Major, v.Minor, v.Micro)
+	fmt.Fprintf(p.term, "Connected to QMP, version %d.%d.%d. 'help' helps, Tab completes, ctrl-D ends.\n", v.Major, v.Minor, v.Micro)
 	for {
 		line, err := p.term.ReadLine()
 		if err != nil && !errors.Is(err, term.ErrPasteIndicator) {

@@ -156,7 +156,7 @@ func (s *qmpSession) execute(ctx context.Context, r request) (reply any, err err
 
 func (s *qmpSession) printReply(w io.Writer, reply any) {
 	format := qobject.AppendPretty
-	if s.compact {
+	if d, ok := reply.(*qobject.Dict); s.compact || ok && d.Len() == 0 {
 		format = qobject.Append
 	}
 	w.Write(append(format(nil, reply), '\n'))

@@ -50,6 +50,10 @@ func scanWord(line string, start int) (word, int, error) {
 	for ; i < len(line) && (quote != 0 || !isSpace(line[i])); i++ {
 		c := line[i]
 		switch {
+		case quote == 0 && strings.HasSuffix(line[start:i], ":="):
+			end := skipJSON(line, i)
+			text.WriteString(line[i:end])
+			return word{text.String(), start, false}, end, nil
 		case c == quote:
 			quote = 0
 		case quote == 0 && (c == '\'' || c == '"'):
@@ -58,10 +62,6 @@ func scanWord(line string, start int) (word, int, error) {
 			i++
 			plain = false
 			text.WriteByte(line[i])
-		case quote == 0 && strings.HasSuffix(line[start:i], ":="):
-			end := skipJSON(line, i)
-			text.WriteString(line[i:end])
-			return word{text.String(), start, false}, end, nil
 		default:
 			text.WriteByte(c)
 		}
