@@ -1,0 +1,9 @@
+module github.com/backplane-vm/backplane/test
+
+go 1.26.0
+
+require github.com/backplane-vm/backplane v0.0.0
+
+require github.com/digitalocean/go-qemu v0.0.0-20250212194115-ee9b0668d242 // indirect
+
+replace github.com/backplane-vm/backplane => ../

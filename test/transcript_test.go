@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/backplane-vm/backplane/qmp/qmptest"
+)
+
+// recordings are conversations with QEMU 10.0 that are not part of the
+// repository.
+const recordings = "../../shared/reference/qmp-transcripts-10.0"
+
+// silence is how long nothing has to come before a line that is due counts as
+// missing.
+const silence = 2 * time.Second
+
+// TestTranscripts holds conversations with the binary over stdio that somebody
+// had with QEMU, and compares every line. What may differ, and why, stands in
+// testdata/differences.txt.
+func TestTranscripts(t *testing.T) {
+	known := readDifferences(t)
+	for _, dir := range []string{"testdata/transcripts", recordings} {
+		paths, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(paths) == 0 {
+			if dir != recordings {
+				t.Fatalf("%s is gone", dir)
+			}
+			t.Logf("%s is not there: only the conversations in testdata are held", dir)
+		}
+		for _, path := range paths {
+			name := strings.TrimSuffix(filepath.Base(path), ".jsonl")
+			k := known.of(name)
+			if k.skip != "" {
+				continue
+			}
+			t.Run(filepath.Base(filepath.Dir(path))+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				replay(t, path, k)
+			})
+		}
+	}
+	known.checkNames(t)
+}
+
+// replay has the conversation in path and compares it but for what k tells.
+func replay(t *testing.T, path string, k *difference) {
+	script, err := qmptest.ReadTranscript(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, c := converse(t, script.Args)
+	var want []string
+	for _, step := range script.Steps {
+		switch step.Dir {
+		case qmptest.In:
+			c.await(len(want))
+			if _, err := c.to.Write(step.Raw); err != nil {
+				t.Logf("sending: %v", err)
+			}
+		case qmptest.Out:
+			want = append(want, string(qmptest.Redact(step.Raw)))
+		case qmptest.Signal:
+			c.await(len(want))
+			_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		case qmptest.EOF, qmptest.Quiet, qmptest.Wait: // what comes, or does not, is compared at the end
+		}
+	}
+	c.await(len(want))
+	ended := script.Steps[len(script.Steps)-1].Dir == qmptest.EOF
+	if !ended {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	p.wait()
+	got := c.rest()
+	if n := len(got); !ended && n > 0 && strings.Contains(got[n-1], `"reason": "host-signal"`) {
+		got = got[:n-1] // of the signal that the recording does not have
+	}
+	k.compare(t, want, got)
+}
+
+// conversation is one over a program's stdin and stdout.
+type conversation struct {
+	to    io.WriteCloser
+	lines chan string
+	got   []string
+}
+
+func converse(t *testing.T, args []string) (*process, *conversation) {
+	t.Helper()
+	p := newProcess(t, slices.Clone(args)...)
+	to, err := p.cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, out, err := os.Pipe() // Cmd.StdoutPipe would be closed by Wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stdout = out
+	p.start()
+	out.Close()
+	c := &conversation{to: to, lines: make(chan string, 1<<16)}
+	go func() {
+		defer close(c.lines)
+		defer from.Close()
+		r := bufio.NewReader(from)
+		for {
+			line, err := r.ReadString('\n')
+			if line = strings.TrimRight(line, "\r\n"); line != "" || err == nil {
+				c.lines <- string(qmptest.Redact([]byte(line)))
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return p, c
+}
+
+// await returns once n lines have come, or none does any more.
+func (c *conversation) await(n int) {
+	for len(c.got) < n {
+		select {
+		case line, ok := <-c.lines:
+			if !ok {
+				return
+			}
+			c.got = append(c.got, line)
+		case <-time.After(silence):
+			return
+		}
+	}
+}
+
+// rest returns all lines, once the program has ended.
+func (c *conversation) rest() []string {
+	for line := range c.lines {
+		c.got = append(c.got, line)
+	}
+	return c.got
+}
