@@ -188,6 +188,7 @@ func (m *Machine) Close() {
 	m.RCU.Close() // finalises the devices
 	m.Locked("close", m.Blocks.Close)
 	m.Map.Close()
+	m.World.Join() // readers and writers of connections that are closed
 }
 
 // StopCPUs ends the CPUs' threads for good and blocks until they have. The

@@ -33,6 +33,7 @@ func (as *AddressSpace) DMAWrite(addr uint64, p []byte) (res Result) {
 			part = DecodeError
 		case r.ram != nil:
 			copy(r.ram[off:], p[:n])
+			r.wrote(off, uint64(n))
 		default:
 			part = as.m.writeIO(r, off, p[:n])
 		}
@@ -85,12 +86,31 @@ func (m *Map) writeIO(r *Region, off uint64, p []byte) (res Result) {
 
 // A Hold keeps memory lent by [AddressSpace.RAMSlice] from going away. The
 // zero Hold holds nothing.
-type Hold struct{ owner Owner }
+type Hold struct {
+	owner   Owner
+	written *Region // lent for writing
+	off, n  uint64
+}
 
 // Release ends the loan, under the BQL. The slice must not be used after it.
 func (h Hold) Release() {
+	if h.written != nil {
+		h.written.wrote(h.off, h.n)
+	}
 	if h.owner != nil {
 		h.owner.Unref()
+	}
+}
+
+// OnWrite has f called, under the BQL, after a device has written n bytes from
+// off on by DMA (or has had them on loan for writing). Writes by harts and
+// through [Region.Bytes] are not reported. It is for the region's maker, before
+// the region is used.
+func (r *Region) OnWrite(f func(off, n uint64)) { r.onWrite = f }
+
+func (r *Region) wrote(off, n uint64) {
+	if r.onWrite != nil {
+		r.onWrite(off, n)
 	}
 }
 
@@ -108,5 +128,9 @@ func (as *AddressSpace) RAMSlice(addr, n uint64, write bool) ([]byte, Hold) {
 	if o := r.Region.owner; o != nil {
 		o.Ref()
 	}
-	return r.Region.ram[off : off+n : off+n], Hold{r.Region.owner}
+	h := Hold{owner: r.Region.owner}
+	if write {
+		h.written, h.off, h.n = r.Region, off, n
+	}
+	return r.Region.ram[off : off+n : off+n], h
 }

@@ -34,6 +34,8 @@ type Region struct {
 	ops   *Ops   // IO
 	ram   []byte // RAM, ROM
 
+	onWrite func(off, n uint64) // see OnWrite
+
 	last     uint64 // size-1
 	enabled  bool
 	parent   *Region

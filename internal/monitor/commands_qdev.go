@@ -48,7 +48,7 @@ func (h *handlers) QomList(_ *qmp.Call, args *api.QomListArgs) ([]api.ObjectProp
 
 func (h *handlers) QomListProperties(_ *qmp.Call, args *api.QomListPropertiesArgs) ([]api.ObjectPropertyInfo, error) {
 	if _, ok := h.m.QOM.Types.Lookup(args.Typename); !ok {
-		return nil, qerr.Newc(qerr.CommandNotFound, "Class '%s' not found", args.Typename)
+		return nil, qerr.Newc(qerr.DeviceNotFound, "Class '%s' not found", args.Typename)
 	}
 	if !h.m.QOM.Types.Is(args.Typename, "device") {
 		return nil, qerr.New("Parameter 'typename' expects a device type on this machine")

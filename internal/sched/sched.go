@@ -85,6 +85,23 @@ func (w *World) Live() []string {
 	return names
 }
 
+// Join blocks until every thread started by [World.Go] has returned, also those
+// started meanwhile. The caller is none of them.
+func (w *World) Join() {
+	for {
+		w.mu.Lock()
+		var t *Thread
+		for t = range w.live {
+			break
+		}
+		w.mu.Unlock()
+		if t == nil {
+			return
+		}
+		t.Join()
+	}
+}
+
 // A Thread is the identity of a goroutine: what owns a lock, what a log line
 // names. Its fields are immutable.
 type Thread struct {

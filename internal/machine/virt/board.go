@@ -59,6 +59,7 @@ type Board struct {
 	gpex     *pci.GPEXHost
 	memory   *riscv.Memory
 	image    *loader.Image
+	clint    *clintChip
 }
 
 // Type implements [machine.Board].
@@ -74,6 +75,9 @@ func (b *Board) PCI() []*pci.Host { return []*pci.Host{b.gpex.Host()} }
 func New(c Config) (m *machine.Machine, err error) {
 	if c.CPUs < 1 || c.CPUs > machine.MaxCPUs {
 		return nil, qerr.New("Invalid SMP CPUs %d. The max CPUs supported by machine 'virt' is %d", c.CPUs, machine.MaxCPUs)
+	}
+	if c.RAM == 0 || c.RAM%pageSize != 0 || c.RAM > highMMIOBase-dramBase {
+		return nil, qerr.New("memory size must be a multiple of 4 KiB, and at most 14 GiB on this machine")
 	}
 	b := &Board{cfg: c}
 	if b.image, err = loadImage(c); err != nil {
@@ -92,6 +96,9 @@ func New(c Config) (m *machine.Machine, err error) {
 	}
 	return m, nil
 }
+
+// pageSize is what the size of memory is a multiple of.
+const pageSize = 4096
 
 // loadImage reads and checks the kernel, before anything is built.
 func loadImage(c Config) (*loader.Image, error) {
@@ -132,16 +139,17 @@ func (b *Board) addMemory() (err error) {
 	if b.rom, err = m.Map.ROM(nil, "riscv_virt_board.mrom", mromSize); err != nil {
 		return err
 	}
+	b.ram.OnWrite(func(off, n uint64) { b.memory.Written(dramBase+off, n) })
 	m.Memory.Add(dramBase, b.ram)
 	m.Memory.Add(mromBase, b.rom)
 	b.memory, err = riscv.NewMemory(
 		riscv.Region{Base: mromBase, Bytes: b.rom.Bytes(), ReadOnly: true},
 		riscv.Region{Base: dramBase, Bytes: b.ram.Bytes()},
 	)
-	if err == nil && b.image != nil {
-		err = b.image.Load(b)
+	if err != nil {
+		return err
 	}
-	return err
+	return b.loadAll()
 }
 
 // addHarts makes the CPUs and their objects, /machine/soc0/harts[N].
@@ -152,7 +160,7 @@ func (b *Board) addHarts() error {
 		return err
 	}
 	for i := range b.cfg.CPUs {
-		cpu, err := b.m.AddCPU(riscv.Config{ID: uint64(i), Memory: b.memory, ResetPC: mromBase})
+		cpu, err := b.m.AddCPU(riscv.Config{ID: uint64(i), Memory: b.memory, ResetPC: mromBase, Time: b.time})
 		if err != nil {
 			return err
 		}
@@ -178,6 +186,7 @@ func (b *Board) addChips() error {
 		return err
 	}
 	clint.connect(m, b.cfg.CPUs)
+	b.clint = clint
 	end, err := create[*finisherChip](m, "riscv.sifive.test")
 	if err != nil {
 		return err
@@ -226,17 +235,38 @@ func (b *Board) setPCI(irqs *plicChip) {
 	g.HighBase, g.HighSize = highMMIOBase, highMMIOSize
 }
 
-// reset puts boot code and kernel back into memory; the harts are stopped.
+// time reads the harts' time register. Any hart may call it, without a lock.
+func (b *Board) time() uint64 { return b.clint.core.Time() }
+
+// reset puts boot code, kernel and device tree back into memory; the harts are
+// stopped.
 func (b *Board) reset() {
-	entry := uint64(dramBase)
-	if b.image != nil {
-		entry = b.image.Entry
-		if err := b.image.Load(b); err != nil { // addMemory has checked that it fits
-			b.m.Warn(err.Error())
-		}
+	if err := b.loadAll(); err != nil { // it went well when the board was built
+		b.m.Warn(err.Error())
 	}
-	copy(b.rom.Bytes(), resetVector(entry, 0))
-	b.memory.Written(mromBase, uint64(b.rom.Size()))
+}
+
+// loadAll writes what a guest finds when it starts.
+func (b *Board) loadAll() error {
+	entry, end := uint64(dramBase), uint64(0)
+	if b.image != nil {
+		if err := b.image.Load(b); err != nil {
+			return qerr.New("could not load kernel '%s'", b.cfg.Kernel).WithHint("%v\n", err)
+		}
+		entry, end = b.image.Entry, b.image.End()
+	}
+	tree, err := deviceTree(b.cfg, riscv.ISA, rand.Reader)
+	if err != nil {
+		return err
+	}
+	at, ok := treeAddress(b.cfg.RAM, end, len(tree))
+	if !ok {
+		return qerr.New("No enough memory to place DTB after kernel/initrd")
+	}
+	copy(b.Slice(at, uint64(len(tree))), tree)
+	copy(b.rom.Bytes(), resetVector(entry, at))
+	b.memory.Written(mromBase, b.rom.Size())
+	return nil
 }
 
 // Slice implements [loader.RAM], for what is about to be written.

@@ -9,7 +9,10 @@
 // Reset, and must not call back into the device.
 package aclint
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // Frequency is the rate of mtime in Hz, the device tree's
 // timebase-frequency.
@@ -52,7 +55,7 @@ type Device struct {
 	cfg      Config
 	msip     []bool
 	mtimecmp []uint64
-	offset   uint64 // mtime less the ticks of the clock
+	offset   atomic.Uint64 // mtime less the ticks of the clock; harts read it without a lock
 }
 
 // New returns a device in its reset state. It panics if cfg.Harts is out of
@@ -65,13 +68,13 @@ func New(cfg Config) *Device {
 	for i := range d.mtimecmp {
 		d.mtimecmp[i] = ^uint64(0)
 	}
-	d.offset = -d.ticks()
+	d.offset.Store(-d.ticks())
 	return d
 }
 
 // Reset starts time at 0, clears all interrupts and disarms all timers.
 func (d *Device) Reset() {
-	d.offset = -d.ticks()
+	d.offset.Store(-d.ticks())
 	for hart := range d.msip {
 		d.setSoftware(hart, false)
 		d.mtimecmp[hart] = ^uint64(0)
@@ -80,7 +83,7 @@ func (d *Device) Reset() {
 }
 
 // Time returns mtime.
-func (d *Device) Time() uint64 { return d.ticks() + d.offset }
+func (d *Device) Time() uint64 { return d.ticks() + d.offset.Load() }
 
 func (d *Device) ticks() uint64 {
 	hi, lo := bits.Mul64(uint64(d.cfg.Now()), Frequency)
@@ -92,7 +95,7 @@ func (d *Device) ticks() uint64 {
 // now if it has; ok is false if that is beyond what an int64 holds.
 func (d *Device) Deadline(ticks uint64) (deadline int64, ok bool) {
 	clock := d.ticks()
-	at, carry := bits.Add64(clock, ticks-min(ticks, clock+d.offset), 0)
+	at, carry := bits.Add64(clock, ticks-min(ticks, clock+d.offset.Load()), 0)
 	hi, lo := bits.Mul64(at, 1e9)
 	if carry != 0 || hi >= Frequency {
 		return 0, false
@@ -143,7 +146,7 @@ func (d *Device) Write(off uint64, size int, v uint64) (ok bool) {
 	}
 	switch {
 	case off >= mtimeBase:
-		d.offset = merge(d.Time(), off, size, v) - d.ticks()
+		d.offset.Store(merge(d.Time(), off, size, v) - d.ticks())
 		for hart := range d.mtimecmp {
 			d.refresh(hart)
 		}
