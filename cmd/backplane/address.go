@@ -53,6 +53,9 @@ func dial[T any](ctx context.Context, a address, greet func(context.Context, net
 	conn, err := d.DialContext(ctx, a.network, a.where)
 	if err != nil {
 		var none T
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return none, err
 	}
 	return greet(ctx, conn)

@@ -84,11 +84,16 @@ func (a *argument) put(name string, leaf *argument) error {
 	return nil
 }
 
+func isIndex(key string) bool {
+	_, err := strconv.ParseUint(key, 10, 31)
+	return err == nil
+}
+
 // elements returns what is below a branch as a list, if all names are numbers.
 // They must then count from 0 without a gap, in any order.
 func (a *argument) elements(path string) (list []*argument, isList bool, err error) {
 	for _, key := range a.keys {
-		if _, err := strconv.ParseUint(key, 10, 31); err != nil {
+		if !isIndex(key) {
 			return nil, false, nil
 		}
 	}

@@ -29,11 +29,12 @@ func (c completion) common() string {
 	return first
 }
 
-// complete finds what the last word of a line may become. It may ask the server.
+// complete finds what the last word of a line may become. It may ask the
+// server. A line that cannot be taken apart is an error.
 func (v *vocabulary) complete(ctx context.Context, line string) (completion, error) {
 	words, err := splitWords(line)
 	if err != nil {
-		return completion{}, nil
+		return completion{}, err
 	}
 	current := word{start: len(line), plain: true}
 	if n := len(words); n > 0 && !isSpace(line[len(line)-1]) {

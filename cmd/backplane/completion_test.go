@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -64,7 +65,6 @@ func TestComplete(t *testing.T) {
 		{v, "blockdev-add cache.direct=o", "cache.direct=off |cache.direct=on |"},
 		{v, "blockdev-add driver=raw file", "file.|file=|"},
 		{v, "blockdev-add driver=raw file.driver=file file.fi", "file.filename=|"},
-		{v, "blockdev-add 'driver=nu", ""},
 		{v, "blockdev-add driver=null-co \"re\"", ""},
 		{v, "device_add ", "bus=|driver=|id=|"},
 		{v, "device_add driver=virtio-b", "driver=virtio-blk-pci |"},
@@ -95,6 +95,12 @@ func TestComplete(t *testing.T) {
 		if len(got.choices) > 0 && !strings.HasPrefix(got.common(), c.line[got.start:]) {
 			t.Errorf("%q: it would become %q", c.line, got.common())
 		}
+	}
+}
+
+func TestCompleteInQuotes(t *testing.T) {
+	if c, err := recorded(t).complete(t.Context(), "blockdev-add 'driver=nu"); !errors.Is(err, errQuote) || c.choices != nil {
+		t.Errorf("%v, %v", c, err)
 	}
 }
 

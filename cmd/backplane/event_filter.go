@@ -76,11 +76,12 @@ func lookInto(d *qobject.Dict, path string) (any, bool) {
 
 // printEvent writes an event as the line the server sent, but for the order
 // of members.
-func printEvent(w io.Writer, ev qmp.Received) {
+func printEvent(w io.Writer, ev qmp.Received) error {
 	d := qobject.Members("event", ev.Name,
 		"timestamp", qobject.Members("seconds", ev.Time.Seconds, "microseconds", ev.Time.Microseconds))
 	if ev.Data != nil {
 		d.Set("data", ev.Data)
 	}
-	w.Write(append(qobject.Append(nil, d), '\n'))
+	_, err := w.Write(append(qobject.Append(nil, d), '\n'))
+	return err
 }

@@ -7,14 +7,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-// An hmpServer plays back what QEMU's monitor sent, byte by byte as far as the
-// client's reads are concerned if slow. 'quit' hangs up.
+// An hmpServer plays back what QEMU's monitor sent, in single bytes if slow. 'quit' hangs up.
 type hmpServer struct {
 	path     string
 	Greeting string
@@ -22,7 +22,8 @@ type hmpServer struct {
 	slow     bool
 }
 
-func newHMPServer(t *testing.T) *hmpServer {
+// newHMPServer starts a server, after adjust.
+func newHMPServer(t *testing.T, adjust func(*hmpServer)) *hmpServer {
 	t.Helper()
 	data, err := os.ReadFile("testdata/hmp.json")
 	if err != nil {
@@ -32,6 +33,7 @@ func newHMPServer(t *testing.T) *hmpServer {
 	if err := json.Unmarshal(data, s); err != nil {
 		t.Fatal(err)
 	}
+	adjust(s)
 	listener, err := net.Listen("unix", s.path)
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +84,7 @@ const hmpStatus = "VM status: running\n"
 
 func TestHMP(t *testing.T) {
 	for _, slow := range []bool{false, true} {
-		s := newHMPServer(t)
-		s.slow = slow
+		s := newHMPServer(t, func(s *hmpServer) { s.slow = slow })
 		for _, c := range []struct {
 			name, input string
 			args        []string
@@ -111,14 +112,8 @@ func TestHMP(t *testing.T) {
 }
 
 func TestHMPWithoutPrompt(t *testing.T) {
-	s := newHMPServer(t)
-	s.Greeting = "hello (qemu) "
-	if r := runWith("", "hmp", "--timeout", "50ms", s.path, "x"); r != (result{2, "", "backplane hmp: " + errTimeout.Error() + "\n"}) {
-		t.Errorf("%+v", r)
-	}
-	s.Greeting = "(qemu)"
-	s.Replies["x"] = ""
-	if r := runWith("", "hmp", "--timeout", "50ms", s.path, "x"); r != (result{2, "", "backplane hmp: " + errTimeout.Error() + "\n"}) {
+	s := newHMPServer(t, func(s *hmpServer) { s.Greeting = "hello (qemu) " })
+	if r := runWith("", "hmp", "--timeout", "50ms", s.path, "x"); r.status != 2 || r.out != "" || !strings.Contains(r.err, errTimeout.Error()) {
 		t.Errorf("%+v", r)
 	}
 }

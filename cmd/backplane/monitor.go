@@ -54,7 +54,10 @@ func (m *monitor) command(ctx context.Context, line string, std stdio) error {
 		return err
 	}
 	text, err := m.untilPrompt(ctx)
-	io.WriteString(std.out, text)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(std.out, text)
 	return err
 }
 
@@ -62,7 +65,7 @@ func (m *monitor) command(ctx context.Context, line string, std stdio) error {
 // returns what it printed between: the first line is the echo of what was
 // typed, with the line editor's escape sequences, and not part of it.
 func (m *monitor) untilPrompt(ctx context.Context) (string, error) {
-	stop := context.AfterFunc(ctx, func() { m.conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = m.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var output []byte
 	buf := make([]byte, 64<<10)
@@ -107,9 +110,9 @@ func passThrough(ctx context.Context, conn net.Conn, in, out *os.File) error {
 		return err
 	}
 	defer restore()
-	io.WriteString(out, "Connected; ctrl-] ends.\r\n")
+	fmt.Fprint(out, "Connected; ctrl-] ends.\r\n")
 	err = relay(ctx, conn, in, out)
-	io.WriteString(out, "\r\n")
+	fmt.Fprint(out, "\r\n")
 	return err
 }
 

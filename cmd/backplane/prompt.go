@@ -86,13 +86,13 @@ func newPrompt(ctx context.Context, s *qmpSession, in io.Reader, out io.Writer) 
 	return p, func() {
 		cancel(nil)
 		goroutines.Wait()
-		io.WriteString(out, "\r\n")
+		fmt.Fprint(out, "\r\n")
 	}
 }
 
 func (p *prompt) resize(width, height int) {
 	p.width.Store(int32(width))
-	p.term.SetSize(width, height)
+	_ = p.term.SetSize(width, height) // fails if the terminal does; the next key tells
 }
 
 // run edits and runs lines until the input, the connection or ctx ends.
@@ -132,7 +132,7 @@ func (p *prompt) line(line string) {
 	case words[0] == "help":
 		var text string
 		text, err = p.words.explain(p.ctx, words[1:], int(p.width.Load()))
-		io.WriteString(p.term, text)
+		fmt.Fprint(p.term, text)
 	default:
 		err = p.patiently(func(ctx context.Context) error { return p.command(ctx, words) })
 	}
@@ -193,7 +193,7 @@ func (p *prompt) key(line string, pos int, key rune) (string, int, bool) {
 		}
 		shown = append(shown, strings.TrimSpace(choice))
 	}
-	io.WriteString(p.term, columns(shown, int(p.width.Load())))
+	fmt.Fprint(p.term, columns(shown, int(p.width.Load())))
 	return line, pos, true
 }
 

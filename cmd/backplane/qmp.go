@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os/signal"
 	"strings"
@@ -70,6 +69,12 @@ func runQMP(args []string, std stdio) int {
 		ctx, cancel = context.WithTimeoutCause(ctx, options.timeout, errTimeout)
 		defer cancel()
 	}
+	return talkQMP(ctx, at, words, options, std)
+}
+
+// talkQMP connects, does what the command line asks for until ctx ends, and
+// returns the exit status.
+func talkQMP(ctx context.Context, at address, words []string, options qmpOptions, std stdio) int {
 	client, err := dial(ctx, at, func(ctx context.Context, conn net.Conn) (*qmp.Client, error) {
 		return qmp.NewClient(ctx, conn)
 	})
@@ -135,10 +140,10 @@ func (s *qmpSession) command(ctx context.Context, words []string) error {
 		return err
 	}
 	reply, err := s.execute(ctx, r)
-	if err == nil {
-		s.printReply(s.out, reply)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.printReply(reply)
 }
 
 func (s *qmpSession) execute(ctx context.Context, r request) (reply any, err error) {
@@ -154,12 +159,13 @@ func (s *qmpSession) execute(ctx context.Context, r request) (reply any, err err
 	return reply, err
 }
 
-func (s *qmpSession) printReply(w io.Writer, reply any) {
+func (s *qmpSession) printReply(reply any) error {
 	format := qobject.AppendPretty
 	if d, ok := reply.(*qobject.Dict); s.compact || ok && d.Len() == 0 {
 		format = qobject.Append
 	}
-	w.Write(append(format(nil, reply), '\n'))
+	_, err := s.out.Write(append(format(nil, reply), '\n'))
+	return err
 }
 
 // report prints an error, if there is one, and returns the status it makes.
@@ -233,7 +239,9 @@ func (s *qmpSession) follow(ctx context.Context) int {
 		cursor = ev.Next
 		match := s.wait.match(ev)
 		if s.events || match {
-			printEvent(s.out, ev)
+			if err := printEvent(s.out, ev); err != nil {
+				return s.report(err)
+			}
 		}
 		if match {
 			return statusOK

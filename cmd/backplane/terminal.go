@@ -26,7 +26,7 @@ func rawMode(f *os.File) (restore func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("raw mode: %w", err)
 	}
-	return func() { term.Restore(int(f.Fd()), before) }, nil
+	return func() { _ = term.Restore(int(f.Fd()), before) }, nil
 }
 
 // onResize calls f with the size of a terminal, now and in a goroutine after

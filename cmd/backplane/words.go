@@ -54,7 +54,7 @@ func scanWord(line string, start int) (word, int, error) {
 			end := skipJSON(line, i)
 			text.WriteString(line[i:end])
 			return word{text.String(), start, false}, end, nil
-		case c == quote:
+		case quote != 0 && c == quote:
 			quote = 0
 		case quote == 0 && (c == '\'' || c == '"'):
 			quote, plain = c, false
