@@ -29,8 +29,8 @@ _start:
 	ecall
 	li	t0, 1 << 5
 	csrs	sie, t0
-	csrsi	sstatus, 2
-3:	wfi
+3:	wfi				# not before interrupts are on, or one could
+	csrsi	sstatus, 2		# come between and leave nothing to wait for
 	beqz	s1, 3b
 	# Start the other hart and wait for its word.
 	xori	a0, s11, 1
