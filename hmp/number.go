@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // parseUint reads an unsigned number in C's notation (0x1f, 017, 15) from the
@@ -126,11 +128,11 @@ func parseFixed(s string, i int) (whole, frac uint64, end int, err error) {
 func parseSeconds(s string) (seconds float64, n int, err error) {
 	n = floatLen(s)
 	if n == 0 {
-		return 0, 0, errors.New("Number expected")
+		return 0, 0, qerr.New("Number expected")
 	}
 	seconds, _ = strconv.ParseFloat(s[:n], 64)
 	if math.IsNaN(seconds) || math.IsInf(seconds, 0) {
-		return 0, n, errors.New("Bad number")
+		return 0, n, qerr.New("Bad number")
 	}
 	if n+1 < len(s) && s[n+1] == 's' {
 		switch s[n] {
@@ -143,7 +145,7 @@ func parseSeconds(s string) (seconds float64, n int, err error) {
 		}
 	}
 	if n < len(s) && strings.IndexByte(blanks, s[n]) < 0 {
-		return 0, n, errors.New("Unknown unit suffix")
+		return 0, n, qerr.New("Unknown unit suffix")
 	}
 	return seconds, n, nil
 }

@@ -39,13 +39,13 @@ type introspector struct {
 }
 
 // emptyType stands where a command has no arguments or no result, and where a
-// union has no branch.
+// union has no branch. It never changes.
 var emptyType = &Object{Def: Def{Name: "q_empty"}, Implicit: true}
 
-// intType stands for every integer type.
+// intType stands for every integer type. It never changes.
 var intType = &Builtin{"int", "int"}
 
-// intArray stands for every array of integers.
+// intArray stands for every array of integers. It never changes.
 var intArray = &Array{Elem: intType}
 
 // add appends one description; more are keys and values.

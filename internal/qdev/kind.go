@@ -176,8 +176,8 @@ func setEnum(p *Prop, _ *Base, f reflect.Value, in qom.Input) error {
 	return err
 }
 
-// setDevfn takes "device.function" or "device" in hexadecimal, or over JSON
-// also the number that a read gives.
+// setDevfn takes "device.function" or "device" in hexadecimal, each with or
+// without "0x", or over JSON also the number that a read gives.
 func setDevfn(p *Prop, b *Base, f reflect.Value, in qom.Input) error {
 	if in.IsInt() {
 		v, err := in.Int(p.Name, 32)
@@ -193,18 +193,27 @@ func setDevfn(p *Prop, b *Base, f reflect.Value, in qom.Input) error {
 	if err != nil {
 		return err
 	}
-	slot, fn, _ := strings.Cut(s, ".")
-	dev, err1 := strconv.ParseUint(slot, 16, 8)
-	var function uint64
-	var err2 error
-	if strings.Contains(s, ".") {
-		function, err2 = strconv.ParseUint(fn, 16, 8)
+	slot, fn, dotted := strings.Cut(s, ".")
+	if !dotted {
+		fn = "0"
 	}
-	if err1 != nil || err2 != nil || dev > 31 || function > 7 {
+	dev, ok1 := parseHex(slot)
+	function, ok2 := parseHex(fn)
+	if !ok1 || !ok2 || dev > 31 || function > 7 {
 		return badValue(b, p, s)
 	}
 	f.SetInt(int64(dev<<3 | function))
 	return nil
+}
+
+// parseHex reads a small hexadecimal number, with or without "0x" before it:
+// libvirt writes "0x1.0x0", people write "1.0".
+func parseHex(s string) (n uint64, ok bool) {
+	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') {
+		s = s[2:]
+	}
+	n, err := strconv.ParseUint(s, 16, 8)
+	return n, err == nil
 }
 
 func badValue(b *Base, p *Prop, v string) error {

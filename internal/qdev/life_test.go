@@ -175,7 +175,6 @@ type machine struct {
 	slots []string          // bus names
 	where map[string]string // id -> bus
 	drive map[string]string // id -> drive
-	dying map[string]int    // drive -> devices not yet finalised
 	ended int
 }
 

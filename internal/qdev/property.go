@@ -3,6 +3,7 @@ package qdev
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,8 +57,8 @@ type part struct {
 	aliased bool // its properties are the whole's too
 }
 
-func (p *part) of(d Device) Device {
-	return reflect.ValueOf(d).Elem().FieldByIndex(p.index).Addr().Interface().(Device)
+func (pt *part) of(d Device) Device {
+	return reflect.ValueOf(d).Elem().FieldByIndex(pt.index).Addr().Interface().(Device)
 }
 
 // table is a class's properties; it implements [qom.Class].
@@ -114,7 +115,7 @@ func (t *table) scan(r *Registry, typ reflect.Type, index []int) error {
 	var embedded []reflect.StructField
 	for i := range typ.NumField() {
 		f := typ.Field(i)
-		at := append(index[:len(index):len(index)], i)
+		at := append(slices.Clone(index), i)
 		tags, ok := f.Tag.Lookup(tagKey)
 		switch {
 		case ok:

@@ -59,6 +59,16 @@ func TestSetProperty(t *testing.T) {
 		{"addr", json("6"), int64(48), ""},
 		{"addr", json(int64(8)), int64(8), ""},
 		{"addr", json(int64(256)), nil, "Property 'widget.addr' doesn't take value '256'"},
+		{"addr", json("0x1"), int64(8), ""},
+		{"addr", json("0x1.0x0"), int64(8), ""},
+		{"addr", json("0X1f.0x7"), int64(255), ""},
+		{"addr", json("1e.0x1"), int64(241), ""},
+		{"addr", json("0x"), nil, "Property 'widget.addr' doesn't take value '0x'"},
+		{"addr", json("0x0x1"), nil, "Property 'widget.addr' doesn't take value '0x0x1'"},
+		{"addr", json("0x20"), nil, "Property 'widget.addr' doesn't take value '0x20'"},
+		{"addr", json("1.0x8"), nil, "Property 'widget.addr' doesn't take value '1.0x8'"},
+		{"addr", json("-1"), nil, "Property 'widget.addr' doesn't take value '-1'"},
+		{"addr", json(""), nil, "Property 'widget.addr' doesn't take value ''"},
 		{"addr", json("20.0"), nil, "Property 'widget.addr' doesn't take value '20.0'"},
 		{"addr", json("1."), nil, "Property 'widget.addr' doesn't take value '1.'"},
 		{"addr", json("0.8"), nil, "Property 'widget.addr' doesn't take value '0.8'"},
@@ -219,7 +229,7 @@ type (
 	}
 	hidden struct {
 		Base
-		a bool `qdev:"a,bool"`
+		_ bool `qdev:"a,bool"`
 	}
 	badDefault struct {
 		Base

@@ -33,7 +33,6 @@ type widget struct {
 	Fail    bool   `qdev:"x-fail,bool"`
 	resets  int
 	undone  int
-	freed   *int
 	touched bool
 }
 

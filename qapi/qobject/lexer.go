@@ -211,7 +211,8 @@ func (l *lexer) take(tail []byte) []byte {
 	if len(l.carry) == 0 {
 		return tail
 	}
-	text := append(l.carry, tail...)
+	l.carry = append(l.carry, tail...)
+	text := l.carry
 	l.carry = text[:0]
 	if cap(l.carry) > keepCarry {
 		l.carry = nil
