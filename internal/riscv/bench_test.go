@@ -53,18 +53,36 @@ func BenchmarkTrap(b *testing.B) {
 	r.Step(6 * b.N)
 }
 
-// BenchmarkKick is how long it takes to get a busy hart out of its loop and
-// back in.
-func BenchmarkKick(b *testing.B) {
-	r := newRig(b, nil)
+// BenchmarkInterrupt is how long a busy hart takes from SetIRQ to its
+// handler's first device access, both goroutine hand-overs included.
+func BenchmarkInterrupt(b *testing.B) {
+	bus := &signaller{seen: make(chan struct{}, 1)}
+	r := newRig(b, func(c *Config) { c.Bus = bus })
+	bus.h = r.Hart
 	r.start(addi(1, 1, 1), encJ(0, 0x1ffffc))
+	r.put(handlerM, sd(0, 4, 0), insnMRET)
+	r.SetReg(4, devBase)
+	r.SetCSR(csrMie, mipMEIP)
+	r.SetCSR(csrMstatus, mstatusMIE)
 	defer running(r.Hart)()
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Kick()
-		for r.attention.Load() != 0 {
-		}
+		r.SetIRQ(IRQMachineExternal, true)
+		<-bus.seen
 	}
+}
+
+// signaller lowers the interrupt on a store and tells of it.
+type signaller struct {
+	nullBus
+	h    *Hart
+	seen chan struct{}
+}
+
+func (s *signaller) Store(uint64, int, uint64) bool {
+	s.h.SetIRQ(IRQMachineExternal, false)
+	s.seen <- struct{}{}
+	return true
 }
 
 func BenchmarkPauseResume(b *testing.B) {
