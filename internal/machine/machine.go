@@ -110,6 +110,9 @@ func (m *Machine) makeTrees() {
 	m.Memory = m.Map.Container(nil, "system", mem.Whole)
 	m.System = m.Map.NewAddressSpace("memory", m.Memory)
 	m.QOM = qom.NewTree(m.Registry.Types)
+	for _, path := range []string{"/backend", "/machine", "/objects", "/chardevs"} { // where clients look
+		m.QOM.Container(path)
+	}
 	m.Devices = qdev.New(qdev.Config{
 		Registry: m.Registry, QOM: m.QOM, RCU: m.RCU, Clock: m.Virtual.Now,
 		Backends:    backends{m.Blocks},
