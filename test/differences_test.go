@@ -12,16 +12,19 @@ type differences map[string]*difference
 
 // difference is what may differ from one recording.
 type difference struct {
-	skip    string         // why it is not compared at all
-	lines   map[int]string // why a line that QEMU says, from 1, is not said so here
-	started bool           // a file of that name was there
+	skip     string         // why it is not compared at all
+	runsOn   bool           // QEMU's process ended at the end; this one does not
+	lines    map[int]string // why a line that QEMU says, from 1, is not said so here
+	anyOrder bool           // the order of lines depends on timing
+	started  bool           // a file of that name was there
 }
 
 // readDifferences reads lines of the form
 //
-//	NAME[:LINE,LINE...] REASON
-//
-// A name may end in '*'. Without lines, the conversation is not held.
+//	NAME:LINE,LINE... REASON   these lines of QEMU's are not said
+//	-FLAG VALUE REASON         this flag, with this value, is left out
+//	NAME:runs-on REASON        QEMU's process ended there
+//	NAME REASON                the conversation is not held
 func readDifferences(t *testing.T) differences {
 	t.Helper()
 	text, err := os.ReadFile("testdata/differences.txt")
@@ -36,6 +39,10 @@ func readDifferences(t *testing.T) differences {
 		}
 		head, reason, _ := strings.Cut(line, " ")
 		name, numbers, some := strings.Cut(head, ":")
+		if head[0] == '-' {
+			head, reason, _ = strings.Cut(reason, " ")
+			name, some = name+" "+head, false
+		}
 		if reason = strings.TrimSpace(reason); reason == "" {
 			t.Fatalf("differences.txt: no reason in %q", line)
 		}
@@ -44,8 +51,12 @@ func readDifferences(t *testing.T) differences {
 			d = &difference{lines: map[int]string{}}
 			all[name] = d
 		}
-		if !some {
+		switch {
+		case !some:
 			d.skip = reason
+			continue
+		case numbers == "runs-on":
+			d.runsOn = true
 			continue
 		}
 		for number := range strings.SplitSeq(numbers, ",") {
@@ -57,6 +68,16 @@ func readDifferences(t *testing.T) differences {
 		}
 	}
 	return all
+}
+
+// missing returns the flags that this build does not have, as "-FLAG VALUE".
+func (all differences) missing() (flags []string) {
+	for name := range all {
+		if name[0] == '-' {
+			flags = append(flags, name)
+		}
+	}
+	return flags
 }
 
 func (all differences) of(name string) *difference {
@@ -75,7 +96,7 @@ func (all differences) checkNames(t *testing.T) {
 		return // most are not there
 	}
 	for name, d := range all {
-		if !d.started {
+		if !d.started && name[0] != '-' {
 			t.Errorf("differences.txt: there is no recording %s", name)
 		}
 	}
@@ -85,6 +106,9 @@ func (all differences) checkNames(t *testing.T) {
 func (d *difference) compare(t *testing.T, want, got []string) {
 	t.Helper()
 	same := common(want, got)
+	if d.anyOrder {
+		same = match(want, got)
+	}
 	for i, w := range want {
 		reason, known := d.lines[i+1]
 		_, found := same[i]
@@ -92,7 +116,7 @@ func (d *difference) compare(t *testing.T, want, got []string) {
 		case found && known:
 			t.Errorf("line %d is as QEMU's now; remove it from differences.txt (%s)", i+1, reason)
 		case !found && !known:
-			t.Errorf("line %d is missing:\nwant %.600s", i+1, w)
+			t.Errorf("%s:%d is missing:\nwant %.600s", t.Name(), i+1, w)
 		}
 	}
 	extra := len(got) - len(same)
@@ -107,6 +131,21 @@ func (d *difference) compare(t *testing.T, want, got []string) {
 			}
 		}
 	}
+}
+
+// match finds which line of a is which of b, in any order.
+func match(a, b []string) map[int]int {
+	at := map[string][]int{}
+	for j, line := range b {
+		at[line] = append(at[line], j)
+	}
+	same := map[int]int{}
+	for i, line := range a {
+		if js := at[line]; len(js) > 0 {
+			same[i], at[line] = js[0], js[1:]
+		}
+	}
+	return same
 }
 
 // common finds a longest common subsequence: which line of a is which of b.

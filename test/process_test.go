@@ -63,6 +63,18 @@ func newProcess(t *testing.T, args ...string) *process {
 // not ended by itself, and must do so in an orderly way.
 func (p *process) start() {
 	p.Helper()
+	p.begin()
+	p.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error says that it has ended
+		if status := p.wait(); status != 0 {
+			p.Errorf("exit status %d; it said:\n%s", status, p.said())
+		}
+	})
+}
+
+// begin is start for a program that ends by itself, in whatever way.
+func (p *process) begin() {
+	p.Helper()
 	if err := p.cmd.Start(); err != nil {
 		p.Fatal(err)
 	}
@@ -74,12 +86,6 @@ func (p *process) start() {
 			p.status = exit.ExitCode()
 		}
 	}()
-	p.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // an error says that it has ended
-		if status := p.wait(); status != 0 {
-			p.Errorf("exit status %d; it said:\n%s", status, p.said())
-		}
-	})
 }
 
 // wait returns the exit status. A program that does not end is killed, and
