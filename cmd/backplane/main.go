@@ -45,6 +45,7 @@ func commands() []command {
 	return []command{
 		{"qmp", qmpSynopsis, "talk to a QMP monitor, of backplane or of QEMU", runQMP},
 		{"hmp", hmpSynopsis, "talk to a human monitor (HMP)", runHMP},
+		{"demo", demoSynopsis, "plug a disk into a running guest and out again, and show the timeline", runDemo},
 		{"version", "", "print the version", runVersion},
 		{"help", "[SUB-COMMAND]", "print this, or what a sub-command takes", runHelp},
 	}

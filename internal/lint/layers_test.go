@@ -80,6 +80,9 @@ const layers = `
 	internal/machine, internal/fdt < internal/machine/virt;
 	internal/machine/virt, qapi/api, qapi/schema, hmp/view < internal/monitor;
 
+	# Taking times from outside.
+	qmp, guest/demo < internal/measure < cmd/backplane;
+
 	# What an embedder types first, and the binary.
 	internal/monitor < internal/launch < backplane < backplanetest < cmd/backplane;
 `
