@@ -7,10 +7,21 @@
 // is handed to the head directly, so a vCPU that hammers a device cannot
 // starve the monitor, nor the monitor a vCPU.
 //
-// There is no way to drop the lock in the middle of something and take it back
-// later: a wait under the BQL is a coroutine's wait, or a nested poll that
-// keeps the lock. Whoever blocks on another thread first returns to the place
-// where the lock was taken.
+// # Dropping it
+//
+// A function that is called with the BQL held must not give it up: its callers
+// count on it. What waits does so as a coroutine, or by a nested poll that
+// keeps the lock. [Lock.Dropped] exists for the dispatch policies that repeat
+// what QEMU did, and for threads' outermost frames; inside a device's
+// emulation ([Lock.EnterDevice]) it breaks the rule, which a strict lock
+// answers with a panic that says whose emulation it was.
+//
+// # Accounting
+//
+// Every hold says what for, a hold may change its label as it goes from one
+// piece of work to the next ([Lock.Label]), and holds and waits are counted by
+// label in powers of two ([Lock.Stats]). [Lock.Watch] reports who has held the
+// lock for too long while it is still held.
 //
 // Lock order: the BQL comes after an RCU read-side critical section has begun
 // (a vCPU looks the memory map up, then locks) and before every other lock of
@@ -33,44 +44,52 @@ const BypassLimit = 50_000
 
 // A Lock is the big lock of one machine.
 type Lock struct {
-	w     *sched.World
-	owner atomic.Pointer[sched.Thread] // written by the owner-to-be under mu
+	w      *sched.World
+	strict bool
+	owner  atomic.Pointer[sched.Thread] // written by the owner-to-be under mu
 
 	mu      sched.Mutex
 	waiters []*waiter // in order of arrival; guarded by mu
-	hold    hold      // the present hold; guarded by the BQL itself
-	stats   Stats     // guarded by mu
+	hold    hold      // the present hold; guarded by mu
+	device  []string  // devices being emulated, innermost last; guarded by the BQL
+	account account   // guarded by mu
 }
 
+// hold is one stay of one thread in the lock.
 type hold struct {
-	who   string
-	since int64
+	who     string // present label
+	since   int64  // when the lock was taken
+	label   int64  // when the label was set
+	longest int64  // the longest label's time so far
+	longWho string // and that label
 }
 
 type waiter struct {
 	t      *sched.Thread
+	who    string
 	since  int64
 	parker *sched.Parker
 }
 
-// Stats tells how the lock has been used since it was made.
-type Stats struct {
-	Acquired    uint64 // times taken
-	Contended   uint64 // times a thread had to queue
-	LongestHold int64  // nanoseconds
-	LongestWho  string // what the longest hold was for
-	LongestWait int64  // nanoseconds, of those that queued
+// New returns an unlocked Lock that is strict about its rules.
+func New(w *sched.World) *Lock {
+	l := &Lock{w: w, strict: true}
+	l.mu.Init(w, "bql.mu")
+	l.account.reset()
+	return l
 }
 
-// New returns an unlocked Lock.
-func New(w *sched.World) *Lock { return &Lock{w: w} }
+// SetStrict says whether dropping the lock inside a device's emulation panics.
+// Dispatch policies that repeat QEMU's history switch it off, to let the
+// consequences show.
+func (l *Lock) SetStrict(strict bool) { l.strict = strict }
 
 // Lock blocks until t owns the lock. who says what for, for statistics and for
-// whoever finds it held ("mmio", "device_add", ...). A thread that owns the
-// lock must not lock it again; that panics.
+// whoever finds it held: a device, a command. A thread that owns the lock must
+// not lock it again; that panics.
 func (l *Lock) Lock(t *sched.Thread, who string) {
 	if l.owner.Load() == t {
-		panic(fmt.Sprintf("bql: %q locks the BQL that it holds (for %q)", t.Name(), l.hold.who))
+		panic(fmt.Sprintf("bql: %q locks the BQL that it holds", t.Name()))
 	}
 	now := l.w.Now()
 	l.mu.Lock()
@@ -79,9 +98,8 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 		l.mu.Unlock()
 		return
 	}
-	w := &waiter{t: t, since: now, parker: l.w.NewParker()}
+	w := &waiter{t: t, who: who, since: now, parker: l.w.NewParker()}
 	l.waiters = append(l.waiters, w)
-	l.stats.Contended++
 	for {
 		l.mu.Unlock()
 		w.parker.Park(sched.Forever)
@@ -91,12 +109,11 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 		}
 		if l.owner.Load() == nil && l.waiters[0] == w {
 			l.dropHead()
-			l.owner.Store(t)
 			break
 		}
 	}
 	now = l.w.Now()
-	l.stats.LongestWait = max(l.stats.LongestWait, now-w.since)
+	l.account.waited(who, now-w.since)
 	l.take(t, who, now)
 	l.mu.Unlock()
 }
@@ -104,8 +121,7 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 // take makes t the owner; l.mu is held.
 func (l *Lock) take(t *sched.Thread, who string, now int64) {
 	l.owner.Store(t)
-	l.hold = hold{who: who, since: now}
-	l.stats.Acquired++
+	l.hold = hold{who: who, since: now, label: now}
 }
 
 func (l *Lock) dropHead() {
@@ -120,19 +136,39 @@ func (l *Lock) Unlock(t *sched.Thread) {
 	}
 	now := l.w.Now()
 	l.mu.Lock()
-	if d := now - l.hold.since; d > l.stats.LongestHold {
-		l.stats.LongestHold, l.stats.LongestWho = d, l.hold.who
-	}
+	l.endLabel(now)
+	l.account.held(&l.hold, now)
 	l.owner.Store(nil)
 	if len(l.waiters) > 0 {
 		head := l.waiters[0]
 		if now-head.since >= BypassLimit {
 			l.dropHead()
-			l.owner.Store(head.t)
+			l.take(head.t, head.who, now)
 		}
 		head.parker.Unpark()
 	}
 	l.mu.Unlock()
+}
+
+// Label says that the owner, which is the caller, now does something else, and
+// returns what it did before, to be restored.
+func (l *Lock) Label(who string) (before string) {
+	now := l.w.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before = l.hold.who
+	l.endLabel(now)
+	l.hold.who, l.hold.label = who, now
+	return before
+}
+
+// endLabel accounts for the time under the present label.
+func (l *Lock) endLabel(now int64) {
+	d := now - l.hold.label
+	l.account.labelled(l.hold.who, d)
+	if d >= l.hold.longest {
+		l.hold.longest, l.hold.longWho = d, l.hold.who
+	}
 }
 
 // HeldBy reports whether t owns the lock.
@@ -150,19 +186,40 @@ func (l *Lock) AssertHeld() {
 	}
 }
 
-// Stats returns the lock's statistics. It takes only the leaf mutex, so it
-// answers while the BQL is held.
-func (l *Lock) Stats() Stats {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.stats
+// EnterDevice notes that the owner begins to emulate a device, called name,
+// and LeaveDevice that it is done. In between the lock must not be dropped.
+func (l *Lock) EnterDevice(name string) { l.device = append(l.device, name) }
+
+// LeaveDevice ends the innermost EnterDevice.
+func (l *Lock) LeaveDevice() { l.device = l.device[:len(l.device)-1] }
+
+// Emulating returns the device that the owner, which is the caller, is
+// emulating, or "".
+func (l *Lock) Emulating() string {
+	if n := len(l.device); n > 0 {
+		return l.device[n-1]
+	}
+	return ""
 }
 
-// ResetStats starts the statistics anew.
-func (l *Lock) ResetStats() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stats = Stats{}
+// Dropped gives the lock up while f runs and takes it back. The owner, who is
+// the caller, is in no device's emulation and knows that all of its callers
+// are prepared: anything the lock guards may have changed.
+func (l *Lock) Dropped(f func()) {
+	t := l.owner.Load()
+	if t == nil {
+		panic("bql: the BQL is dropped and nobody holds it")
+	}
+	device := l.device
+	if l.strict && len(device) > 0 {
+		panic(fmt.Sprintf("bql: %q drops the BQL in the middle of the emulation of %s", t.Name(), l.Emulating()))
+	}
+	who := l.hold.who
+	l.device = nil
+	l.Unlock(t)
+	f()
+	l.Lock(t, who)
+	l.device = device
 }
 
 func threadName(t *sched.Thread) string {

@@ -47,7 +47,7 @@ func TestOwner(t *testing.T) {
 	}
 	l.AssertHeld()
 	mustPanic(t, `"b" unlocks the BQL, which is held by "a"`, func() { l.Unlock(b) })
-	mustPanic(t, `"a" locks the BQL that it holds (for "test")`, func() { l.Lock(a, "again") })
+	mustPanic(t, `"a" locks the BQL that it holds`, func() { l.Lock(a, "again") })
 	l.Unlock(a)
 	mustPanic(t, `"a" unlocks the BQL, which is held by nobody`, func() { l.Unlock(a) })
 	mustPanic(t, "nobody holds it", l.AssertHeld)
@@ -99,6 +99,111 @@ func TestStatsNameTheLongestHold(t *testing.T) {
 	if s := l.Stats(); s != (bql.Stats{}) {
 		t.Errorf("after reset %+v", s)
 	}
+}
+
+func TestLabelsSplitAHold(t *testing.T) {
+	w := sched.NewWorld()
+	l := bql.New(w)
+	me, p := w.Adopt("me"), w.NewParker()
+	l.Lock(me, "main loop")
+	if before := l.Label("device_add"); before != "main loop" {
+		t.Errorf("label before: %q", before)
+	}
+	p.Park(w.Now() + 2_000_000)
+	l.Label("main loop")
+	l.Unlock(me)
+	usage := map[string]bql.Usage{}
+	for _, u := range l.Usage() {
+		usage[u.Who] = u
+	}
+	add, loop := usage["device_add"], usage["main loop"]
+	if add.Total < 2_000_000 || add.Holds.Count() != 1 || loop.Holds.Count() != 2 {
+		t.Errorf("device_add %+v, main loop %+v", add, loop)
+	}
+	if q := add.Holds.Quantile(0.5); q < 2_000_000 {
+		t.Errorf("median bound %d", q)
+	}
+	if s := l.Stats(); s.LongestWho != "device_add" {
+		t.Errorf("longest by %q", s.LongestWho)
+	}
+}
+
+func TestDroppedInsideADeviceBreaksTheRule(t *testing.T) {
+	w := sched.NewWorld()
+	l := bql.New(w)
+	me := w.Adopt("vcpu0")
+	l.Lock(me, "mmio")
+	l.EnterDevice("virtio-blk")
+	mustPanic(t, `"vcpu0" drops the BQL in the middle of the emulation of virtio-blk`, func() { l.Dropped(func() {}) })
+	l.SetStrict(false)
+	l.Dropped(func() {
+		if l.Owner() != nil {
+			t.Error("still held")
+		}
+	})
+	if l.Emulating() != "virtio-blk" || !l.HeldBy(me) {
+		t.Error("not as before")
+	}
+	l.LeaveDevice()
+	l.SetStrict(true)
+	l.Dropped(func() {}) // outside it is allowed
+	l.Unlock(me)
+}
+
+func TestWatchNamesTheHolder(t *testing.T) {
+	w := sched.NewWorld()
+	l := bql.New(w)
+	me := w.Adopt("main")
+	got := make(chan bql.Holder, 8)
+	stop := l.Watch(1_000_000, func(h bql.Holder) { got <- h })
+	defer stop()
+	l.Lock(me, "blockdev-add")
+	h := <-got // no hold, no report: this would wait for ever
+	l.Unlock(me)
+	if h.Thread != "main" || h.Who != "blockdev-add" || h.Held < 1_000_000 {
+		t.Errorf("reported %+v", h)
+	}
+	if _, ok := l.Holder(); ok {
+		t.Error("a free lock has a holder")
+	}
+}
+
+// Under every schedule with two pre-emptions: mutual exclusion, no lost
+// wake-up, no thread left waiting.
+func TestSimulated(t *testing.T) {
+	d := &sched.DFS{Bound: 2}
+	runs := 0
+	for ; runs < 20_000; runs++ {
+		out := sched.Simulate(sched.Options{Chooser: d}, func(w *sched.World) {
+			l := bql.New(w)
+			inside := 0
+			var all []*sched.Thread
+			for range 3 {
+				all = append(all, w.Go("t", func(t *sched.Thread) {
+					for range 2 {
+						l.Lock(t, "test")
+						inside++
+						w.Point("inside")
+						if inside != 1 {
+							panic("two owners")
+						}
+						inside--
+						l.Unlock(t)
+					}
+				}))
+			}
+			for _, th := range all {
+				th.Join()
+			}
+		}, nil)
+		if out.Failure != nil {
+			t.Fatalf("run %d, schedule %v: %v", runs, sched.ScheduleOf(out.Choices), out.Failure)
+		}
+		if !d.Next(out.Choices) {
+			break
+		}
+	}
+	t.Logf("%d interleavings", runs)
 }
 
 func mustPanic(t *testing.T, want string, f func()) {

@@ -122,7 +122,13 @@ func (m *Map) ioRead(r *Region, off uint64, size uint) (uint64, Result) {
 	if !ok {
 		return 0, AccessError
 	}
+	if r.ops.Lockless {
+		defer g.leave()
+		return r.ops.read(off, size)
+	}
+	m.bql.EnterDevice(r.name)
 	v, res := r.ops.read(off, size)
+	m.bql.LeaveDevice()
 	g.leave()
 	return v, res
 }
@@ -135,7 +141,13 @@ func (m *Map) ioWrite(r *Region, off, v uint64, size uint) Result {
 	if !ok {
 		return AccessError
 	}
+	if r.ops.Lockless {
+		defer g.leave()
+		return r.ops.write(off, v, size)
+	}
+	m.bql.EnterDevice(r.name)
 	res := r.ops.write(off, v, size)
+	m.bql.LeaveDevice()
 	g.leave()
 	return res
 }
