@@ -1,0 +1,105 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/backplane-vm/backplane/guest/demo"
+	"github.com/backplane-vm/backplane/internal/machine/virt"
+)
+
+// console reads what the guest says, line by line, and remembers where every
+// port stands. It is a [virt.Serial].
+type console struct {
+	mu      sync.Mutex
+	line    []byte
+	tail    []string          // the last lines
+	ports   map[string]string // by the port's address: the last step of its slot
+	counts  map[string]int    // of events
+	faults  []string          // lines that tell of something gone wrong
+	strange []string          // lines that are none of the guest's
+	changed chan struct{}     // closed, and replaced, at every line
+}
+
+// tailLines is how much of the guest's log a failure shows.
+const tailLines = 60
+
+func newConsole() *console {
+	return &console{ports: map[string]string{}, counts: map[string]int{}, changed: make(chan struct{})}
+}
+
+func (c *console) Connect(virt.Port) {}
+func (c *console) Resume()           {}
+
+// Send takes a byte from the guest.
+func (c *console) Send(b byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b != '\n' {
+		c.line = append(c.line, b)
+		return true
+	}
+	text := strings.TrimRight(string(c.line), "\r")
+	c.line = c.line[:0]
+	if text != "" {
+		c.take(text)
+	}
+	return true
+}
+
+func (c *console) take(text string) {
+	if c.tail = append(c.tail, text); len(c.tail) > tailLines {
+		c.tail = c.tail[1:]
+	}
+	l, err := demo.ParseLine(text)
+	switch {
+	case err != nil:
+		c.strange = append(c.strange, text)
+	case l.Failed():
+		c.faults = append(c.faults, text)
+	}
+	c.counts[l.Event]++
+	switch l.Event {
+	case demo.EventBoot:
+		clear(c.ports)
+	case demo.EventPresence, demo.EventUp, demo.EventRemoved, demo.EventAttention, demo.EventSurprise:
+		c.ports[l.Get("port")] = l.Event
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// until blocks until ready, which is called with the lock held, says true.
+func (c *console) until(ctx context.Context, what string, ready func() bool) error {
+	for {
+		c.mu.Lock()
+		ok, changed := ready(), c.changed
+		c.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("the guest does not come to: %s (%w)", what, context.Cause(ctx))
+		}
+	}
+}
+
+// booted waits until the guest has begun its work the n-th time.
+func (c *console) booted(ctx context.Context, n int) error {
+	return c.until(ctx, "ready", func() bool { return c.counts[demo.EventReady] >= n })
+}
+
+// up waits until the guest drives what is in the slot of a port.
+func (c *console) up(ctx context.Context, port string) error {
+	return c.until(ctx, "up at "+port, func() bool { return c.ports[port] == demo.EventUp })
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.tail, "\n")
+}
