@@ -129,6 +129,12 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
+	text, err := newVocabulary(fakeAsker{"query-qmp-schema": tiny}).explain(t.Context(), []string{"do"}, 80)
+	for _, part := range []string{"{depth, deep} or str", "list of {depth, deep}", "bool or x|y|ring", "int or list", "any\n"} {
+		if err != nil || !strings.Contains(text, part) {
+			t.Errorf("help do: no %q in\n%s, %v", part, text, err)
+		}
+	}
 	for _, words := range []string{"nothing", "device_add x"} {
 		if text, err := v.explain(t.Context(), strings.Fields(words), 80); err == nil {
 			t.Errorf("help %s: %s", words, text)

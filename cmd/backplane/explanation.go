@@ -115,7 +115,11 @@ func (s *schema) typeName(t *entity) string {
 	case "alternate":
 		var names []string
 		for _, m := range t.Members {
-			if branch := s.entities[m.Type]; branch != nil && branch.Meta != "alternate" {
+			switch branch := s.entities[m.Type]; {
+			case branch == nil || branch.Meta == "alternate":
+			case branch.Meta == "array":
+				names = append(names, "list") // whose elements may be this alternate
+			default:
 				names = append(names, s.typeName(branch))
 			}
 		}

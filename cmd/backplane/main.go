@@ -46,6 +46,7 @@ func commands() []command {
 		{"qmp", qmpSynopsis, "talk to a QMP monitor, of backplane or of QEMU", runQMP},
 		{"hmp", hmpSynopsis, "talk to a human monitor (HMP)", runHMP},
 		{"demo", demoSynopsis, "plug a disk into a running guest and out again, and show the timeline", runDemo},
+		{"bench", benchSynopsis, "measure the machine, beside a real QEMU if there is one", runBench},
 		{"version", "", "print the version", runVersion},
 		{"help", "[SUB-COMMAND]", "print this, or what a sub-command takes", runHelp},
 	}

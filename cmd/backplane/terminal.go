@@ -78,6 +78,9 @@ func (in *input) pump(from io.Reader, filter func([]byte) []byte) {
 	for {
 		buf := make([]byte, 4096)
 		n, err := from.Read(buf)
+		if in.ctx.Err() != nil {
+			return
+		}
 		piece := buf[:n]
 		if filter != nil {
 			piece = filter(piece)
