@@ -19,7 +19,9 @@ func (h *handlers) DeviceAdd(co *coro.Co, _ *qmp.Call, args *qobject.Dict) error
 // that, so that a client may use them again at once. The wait yields: neither
 // the guest nor another client notices it.
 func (h *handlers) deviceAdd(co *coro.Co, args *qobject.Dict, f qdev.Flavour) error {
+	before := h.m.BQL.Label("device_add")
 	_, err := h.m.Devices.Add(args, f)
+	h.m.BQL.Label(before)
 	if err != nil {
 		h.m.RCU.DrainCo(co)
 	}

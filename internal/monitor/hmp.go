@@ -34,6 +34,7 @@ type hmpClient struct {
 // body of the terminal's reader thread and blocks.
 func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 	c := &hmpClient{set: s, mon: hmp.New(s.hmpConfig())}
+	c.mu.Init(s.m.World, "hmp client")
 	c.taken = sched.NewCond(&c.mu)
 	c.out = newOutput(s.m.World, "hmp", conn)
 	c.pump = s.m.Loop.IOHandler.BH("hmp", c.work)
@@ -100,6 +101,12 @@ func (c *hmpClient) work() {
 			if n == 0 && !c.mon.Wants() {
 				return
 			}
+		case inv.Coroutine() && c.set.policy.humanNests():
+			c.set.runNested(inv)
+			c.flush()
+			c.mu.Lock()
+			c.busy = false
+			c.mu.Unlock()
 		case inv.Coroutine():
 			c.set.m.Loop.Main.Spawn("hmp-command", func(co *coro.Co) { c.finish(co, inv) })
 			return

@@ -5,7 +5,6 @@ import (
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/opts"
-	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -14,23 +13,31 @@ import (
 // It is a coroutine because the line's command may be one: a human monitor
 // that nobody sits at has no prompt to come back to, so the answer waits.
 func (s *Set) humanCommand(co *coro.Co, args *api.HumanMonitorCommandArgs) (string, error) {
-	cfg := s.hmpConfig()
-	if args.CpuIndex != nil {
-		i := *args.CpuIndex
-		if i < 0 || i >= int64(len(s.m.CPUs())) {
-			return "", qerr.New("Parameter 'cpu-index' expects a CPU number")
-		}
-		cfg.CPU = int(i)
+	c, err := s.collect(args)
+	if err != nil {
+		return "", err
 	}
-	c := hmp.Collect(cfg, args.CommandLine)
 	switch inv := c.Invocation; {
 	case inv == nil:
 	case inv.Coroutine():
 		inv.RunCo(co)
 	default:
-		s.ordinary(co, inv.Run)
+		s.ordinary(co, s.m.Loop.IOHandler, inv.Name(), inv.Run)
 	}
 	return c.Text(), nil
+}
+
+// collect parses the line of human-monitor-command.
+func (s *Set) collect(args *api.HumanMonitorCommandArgs) (*hmp.Collected[*coro.Co], error) {
+	cfg := s.hmpConfig()
+	if args.CpuIndex != nil {
+		i := *args.CpuIndex
+		if i < 0 || i >= int64(len(s.m.CPUs())) {
+			return nil, qerr.New("Parameter 'cpu-index' expects a CPU number")
+		}
+		cfg.CPU = int(i)
+	}
+	return hmp.Collect(cfg, args.CommandLine), nil
 }
 
 func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
@@ -95,7 +102,7 @@ func (h *handlers) humanDeviceAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) e
 		call.Printf("%s", text)
 		return err
 	}
-	return h.deviceAdd(co, o.Dict(), qdev.KeyVal)
+	return h.addByPolicy(co, o.Dict())
 }
 
 func (h *handlers) completeDeviceAdd(args []string) []string {

@@ -31,6 +31,7 @@ type output struct {
 
 func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
 	o := &output{conn: conn, ended: w.NewParker()}
+	o.mu.Init(w, name+" output")
 	o.work = sched.NewCond(&o.mu)
 	o.thread = w.Go(name+" writer", o.run)
 	return o

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -44,6 +45,7 @@ func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool) {
 	c := &qmpClient{set: s, sess: qmp.NewSession(s.commands, qmp.Config{
 		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Monitor: s,
 	})}
+	c.mu.Init(s.m.World, "qmp client")
 	c.room = sched.NewCond(&c.mu)
 	c.ctx, c.gone = context.WithCancel(context.Background())
 	c.out = newOutput(s.m.World, "qmp", conn)
@@ -154,25 +156,38 @@ func (c *qmpClient) dispatch(co *coro.Co) {
 		if !ok {
 			return
 		}
+		ordinary, coroutine := loop.IOHandler, loop.Main
+		switch {
+		case c.set.policy.everythingInMain():
+			ordinary = loop.Main
+			aio.MoveTo(co, loop.Main)
+		case c.set.policy == IOHandler:
+			coroutine = loop.IOHandler
+		}
 		var reply []byte
 		inv := c.sess.Prepare(c.ctx, r)
 		if inv.Coroutine() {
-			aio.MoveTo(co, loop.Main)
+			aio.MoveTo(co, coroutine)
 			reply = inv.DispatchCo(co, nil)
-			aio.MoveTo(co, loop.IOHandler)
+			if !c.set.policy.everythingInMain() {
+				aio.MoveTo(co, loop.IOHandler)
+			}
 		} else {
-			c.set.ordinary(co, func() { reply = inv.Dispatch(nil) })
+			c.set.ordinary(co, ordinary, inv.Name(), func() { reply = inv.Dispatch(nil) })
 		}
 		c.out.write(reply)
 		c.answered()
+		aio.MoveTo(co, loop.IOHandler)
 	}
 }
 
-// ordinary runs f outside of coroutines, in a bottom half of the iohandler
-// context, while co yields. f may poll the main context.
-func (s *Set) ordinary(co *coro.Co, f func()) {
-	s.m.Loop.IOHandler.OneShot("command", func() {
+// ordinary runs f, a command called name, outside of coroutines in a bottom
+// half of ctx, while co yields. f may poll the main context.
+func (s *Set) ordinary(co *coro.Co, ctx *aio.Context, name string, f func()) {
+	ctx.OneShot("command", func() {
+		before := s.m.BQL.Label(cmp.Or(name, "command"))
 		f()
+		s.m.BQL.Label(before)
 		co.Wake()
 	})
 	co.Yield()

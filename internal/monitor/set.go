@@ -46,6 +46,8 @@ type Config struct {
 	Chardevs func() []Chardev
 	// Options is the answer of query-command-line-options.
 	Options []api.CommandLineOptionInfo
+	// Policy is the order of contexts; "" means Ours.
+	Policy Policy
 }
 
 // Chardev is a character device as query-chardev and info chardev show it.
@@ -59,6 +61,7 @@ type Set struct {
 	m        *machine.Machine
 	config   Config
 	version  qmp.Version
+	policy   Policy
 	commands *qmp.Registry[*coro.Co]
 	human    *hmp.Table[*coro.Co]
 	formats  *hmp.FormatDefaults // BQL; shared by all human monitors, as in QEMU
@@ -81,9 +84,14 @@ func (c *hmpClient) output() *output { return c.out }
 // before the machine starts.
 func New(m *machine.Machine, c Config) (*Set, error) {
 	s := &Set{
-		m: m, config: c, version: c.Version,
+		m: m, config: c, version: c.Version, policy: c.Policy,
 		clients: make(map[client]struct{}), formats: hmp.NewFormatDefaults(),
 	}
+	if s.policy == "" {
+		s.policy = Ours
+	}
+	m.BQL.SetStrict(s.policy == Ours)
+	s.mu.Init(m.World, "monitors")
 	if err := s.bindCommands(); err != nil {
 		return nil, err
 	}
