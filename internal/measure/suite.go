@@ -58,7 +58,9 @@ func Suite() []Measurement {
 		}
 		return rows
 	}
-	many := append(ns("device_add, first 20 of 200 ports", "device_add, last 20 of 200 ports"), Row{"last 20 / first 20", Ratio})
+	many := func(guest string) []Row {
+		return append(ns("first 20 of 200 ports, guest "+guest, "last 20 of 200 ports, guest "+guest), Row{"  last / first", Ratio})
+	}
 	return []Measurement{
 		{"query-status", "a round trip over a unix socket", ns("query-status round trip"), roundOf(query)},
 		{"device_add", "the reply of device_add virtio-rng-pci, guest stopped and guest running",
@@ -70,8 +72,8 @@ func Suite() []Measurement {
 		{"start", "exec to the QMP greeting", ns("exec to QMP greeting"), starting},
 		{"memory", "resident memory of the machine once its guest is up",
 			[]Row{{"resident memory, idle", Bytes}}, roundOf(memory)},
-		{"ports", "virtio-rng-pci plugged behind 200 root ports, guest stopped", many, manyRound(true)},
-		{"ports-running", "the same with the guest running", many, manyRound(false)},
+		{"ports", "device_add virtio-rng-pci behind 200 root ports, guest stopped", many("stopped"), manyRound(false)},
+		{"ports-running", "the same with the guest running, which brings each up before the next", many("running"), manyRound(true)},
 	}
 }
 
@@ -235,10 +237,16 @@ func memory(_ context.Context, p *Process, _ Port) ([][]float64, error) {
 }
 
 // FillPorts plugs a virtio-rng-pci behind each port and returns the replies'
-// times, in nanoseconds.
-func (s *Subject) FillPorts(ctx context.Context, ports []Port) ([]float64, error) {
+// times, in nanoseconds. With a guest running, each device is brought up before
+// the next one is plugged.
+func (s *Subject) FillPorts(ctx context.Context, ports []Port, running bool) ([]float64, error) {
 	samples, err := repeat(len(ports), func(i int) (Span, error) {
-		return s.AddRNG(ctx, fmt.Sprintf("rng%d", i), ports[i].Bus)
+		cursor := s.Log.Cursor()
+		span, err := s.AddRNG(ctx, fmt.Sprintf("rng%d", i), ports[i].Bus)
+		if err == nil && running {
+			_, err = s.await(ctx, cursor, ports[i], demo.EventUp)
+		}
+		return span, err
 	})
 	if err != nil {
 		return nil, err
@@ -252,19 +260,19 @@ func Tenths(samples []float64) (first, last []float64) {
 	return samples[:n], samples[len(samples)-n:]
 }
 
-func manyRound(paused bool) func(context.Context, *Emulator) ([][]float64, error) {
+func manyRound(running bool) func(context.Context, *Emulator) ([][]float64, error) {
 	return func(ctx context.Context, e *Emulator) (samples [][]float64, err error) {
 		ports, flags := Ports(ManyPorts)
-		if paused {
+		if !running {
 			flags = append(flags, "-S")
 		}
 		err = e.with(ctx, flags, func(p *Process) error {
-			if !paused {
+			if running {
 				if _, err := p.Log.Ready(ctx); err != nil {
 					return err
 				}
 			}
-			all, err := p.FillPorts(ctx, ports)
+			all, err := p.FillPorts(ctx, ports, running)
 			if err != nil {
 				return err
 			}
