@@ -43,6 +43,8 @@ type Config struct {
 	Name string // -name; "" for none
 	UUID string // -uuid; "" for none
 
+	// World is where threads and clocks come from; nil means a real one.
+	World *sched.World
 	// Registry holds the classes of devices the machine can have.
 	Registry *qdev.Registry
 	// Warn takes messages for whoever runs the machine; nil drops them. It
@@ -89,7 +91,10 @@ func New(c Config) *Machine {
 	if c.Warn == nil {
 		c.Warn = func(string) {}
 	}
-	w := sched.NewWorld()
+	w := c.World
+	if w == nil {
+		w = sched.NewWorld()
+	}
 	m := &Machine{Config: c, World: w, BQL: bql.New(w), state: Prelaunch, shutdown: make(chan struct{})}
 	m.RCU = rcu.New(rcu.Options{World: w, Around: func(t *sched.Thread, batch func()) {
 		m.BQL.Lock(t, "call_rcu")
