@@ -1,68 +1,101 @@
 package coro
 
 import (
+	"fmt"
+
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
 // A Mutex is a lock for coroutines: who waits for it yields, and the lock is
-// handed over in order of arrival. It may be used from several contexts. The
-// zero Mutex is unlocked.
+// handed over in order of arrival. The zero Mutex is unlocked.
 type Mutex struct {
 	mu      sched.Mutex
 	holder  *Co
-	waiters []*Co
+	waiters waiters
 }
 
 // Lock yields co until the mutex is its own.
-func (m *Mutex) Lock(co *Co) {
+func (m *Mutex) Lock(co *Co) { m.lock(co, false) }
+
+// LockCancelable is Lock, but returns an error, without the mutex, if co is
+// cancelled before or while it waits.
+func (m *Mutex) LockCancelable(co *Co) error { return m.lock(co, true) }
+
+// TryLock takes the mutex if it is free and reports whether it did.
+func (m *Mutex) TryLock(co *Co) bool {
 	m.mu.Lock()
-	if m.holder == nil {
+	defer m.mu.Unlock()
+	if m.holder != nil {
+		return false
+	}
+	m.holder = co
+	co.locks++
+	return true
+}
+
+func (m *Mutex) lock(co *Co, minds bool) error {
+	m.mu.Lock()
+	if m.holder == co {
+		m.mu.Unlock()
+		panic(fmt.Sprintf("coro: %q locks a Mutex that it holds", co.name))
+	}
+	if m.holder == nil && co.wants(minds) {
 		m.holder = co
 		m.mu.Unlock()
-		return
+		co.locks++
+		return nil
 	}
-	m.waiters = append(m.waiters, co)
+	w, err := co.begin(minds)
+	if err != nil {
+		m.mu.Unlock()
+		return err
+	}
+	m.waiters.push(w)
 	m.mu.Unlock()
-	killed := true
-	defer func() {
-		if killed { // co is being ended while it waits
-			m.abandon(co)
-		}
-	}()
-	co.Yield() // Unlock made co the holder before it woke it
-	killed = false
+	if err := co.await(m); err != nil {
+		return err
+	}
+	co.locks++ // Unlock has made co the holder
+	return nil
 }
 
-// abandon takes a waiter off the queue, or passes on a lock it was just given.
-func (m *Mutex) abandon(co *Co) {
-	m.mu.Lock()
-	for i, w := range m.waiters {
-		if w == co {
-			m.waiters = append(m.waiters[:i], m.waiters[i+1:]...)
-			m.mu.Unlock()
-			return
-		}
-	}
-	m.mu.Unlock()
-	m.Unlock(co)
-}
-
-// Unlock releases the mutex, which co holds.
+// Unlock releases the mutex, which co holds, to the first in line.
 func (m *Mutex) Unlock(co *Co) {
 	m.mu.Lock()
 	if m.holder != co {
 		m.mu.Unlock()
-		panic("coro: " + co.Name() + " unlocks a Mutex that it does not hold")
+		if co.killing { // in a wait that had released the mutex
+			return
+		}
+		panic(fmt.Sprintf("coro: %q unlocks a Mutex that it does not hold", co.name))
 	}
+	co.locks--
+	next := m.handOver()
+	m.mu.Unlock()
+	next.wake()
+}
+
+// handOver makes the first waiter that still waits the holder; mu is held.
+func (m *Mutex) handOver() (next wakeList) {
 	m.holder = nil
-	var next *Co
-	if len(m.waiters) > 0 {
-		next = m.waiters[0]
-		m.waiters = m.waiters[1:]
-		m.holder = next
+	for m.holder == nil && !m.waiters.empty() {
+		if w := m.waiters.grantFirst(); w != nil {
+			if !mutantUnfairHandover {
+				m.holder = w.co
+			}
+			next.add(w)
+			break
+		}
+	}
+	return next
+}
+
+func (m *Mutex) abandon(w *waiter) {
+	var next wakeList
+	m.mu.Lock()
+	if w.settle() {
+		next = m.handOver()
 	}
 	m.mu.Unlock()
-	if next != nil {
-		next.Wake()
-	}
+	next.wake()
 }
