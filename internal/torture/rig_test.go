@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds a test's waits: only a machine that hangs exceeds it.
-const patience = 4 * time.Minute
+const patience = 90 * time.Second
 
 // sectors is the size of a test disk.
 const sectors = 1024
