@@ -116,8 +116,8 @@ type Stats struct {
 	BQLLongestWait            int64
 	// GracePeriods counts RCU grace periods since the machine was made.
 	GracePeriods uint64
-	// Instructions counts what all harts have executed, since the machine was
-	// made.
+	// Instructions counts what all harts have executed since the machine was
+	// made; of what a busy hart is at, up to a million are not counted yet.
 	Instructions uint64
 }
 
@@ -129,7 +129,7 @@ func (m *Machine) Stats() Stats {
 		BQLContended: l.Contended, BQLLongestWait: l.LongestWait, GracePeriods: m.vm.Machine.RCU.Periods(),
 	}
 	for _, c := range m.vm.Machine.CPUs() {
-		s.Instructions += c.Hart().Instret()
+		s.Instructions += c.Hart().Retired()
 	}
 	return s
 }

@@ -30,35 +30,40 @@ type demoMachine struct {
 
 // startDemo makes the machine and waits until its guest is up. When it fails
 // nothing is left.
-func startDemo(ctx context.Context, o demoOptions) (m *demoMachine, err error) {
+func startDemo(ctx context.Context, o demoOptions) (*demoMachine, error) {
 	epoch := time.Now()
-	m = new(demoMachine)
+	m := new(demoMachine)
 	m.Clock = func() int64 { return int64(time.Since(epoch)) }
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
-	if err := m.makeImages(o); err != nil {
+	err := m.makeImages(o)
+	if err == nil {
+		err = m.makeMachine(o)
+	}
+	if err == nil {
+		err = m.start(ctx, o)
+	}
+	if err != nil {
+		m.close()
 		return nil, err
 	}
-	if err := m.makeMachine(o); err != nil {
-		return nil, err
-	}
+	return m, nil
+}
+
+// start starts the guest, connects, and waits until the guest is up.
+func (m *demoMachine) start(ctx context.Context, o demoOptions) (err error) {
 	reserveProcessors(o.harts)
 	m.started = m.Clock()
 	if err := m.machine.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	if m.QMP, err = qmp.Dial(ctx, "unix", m.socket()); err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, demoPatience, errDemoPatience)
 	defer cancel()
 	if m.ready, err = m.Log.Ready(ctx); err != nil {
-		return nil, fmt.Errorf("waiting for the guest to come up: %w", err)
+		return fmt.Errorf("waiting for the guest to come up: %w", err)
 	}
-	return m, nil
+	return nil
 }
 
 func (m *demoMachine) socket() string { return filepath.Join(m.dir, "qmp") }

@@ -41,7 +41,7 @@ type Log struct {
 
 	mu       sync.Mutex
 	partial  []byte
-	offset   int64   // from the guest's time to the clock's; no line arrived sooner
+	offset   int64   // from the guest's time to the clock's, once there is a line: none arrived sooner
 	entries  []Entry // the latest; entries[0] is number first
 	first    int
 	failures []demo.Line
@@ -78,7 +78,7 @@ func (l *Log) addLocked(text string, now int64) {
 	if line.Failed() && len(l.failures) < maxFailures {
 		l.failures = append(l.failures, line)
 	}
-	if offset := now - int64(line.At); line.Event == demo.EventBoot || offset < l.offset {
+	if offset := now - int64(line.At); len(l.entries) == 0 || line.Event == demo.EventBoot || offset < l.offset {
 		l.offset = offset
 	}
 	if len(l.entries) >= 2*logSize {

@@ -23,6 +23,7 @@ func (h *Hart) Run() {
 			continue
 		}
 		h.engine.Run(runBudget)
+		h.retired.Store(h.instret)
 	}
 }
 

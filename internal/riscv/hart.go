@@ -102,6 +102,8 @@ type Hart struct {
 	controlMu sync.Mutex
 	controlCV *sync.Cond
 	inside    bool // in the engine or parked; guarded by controlMu
+
+	retired atomic.Uint64 // instret as the engine last left it
 }
 
 // New returns a hart in its reset state, not running: SetRunning starts it
@@ -181,8 +183,14 @@ func (h *Hart) SetPriv(p Priv) {
 // ID returns mhartid.
 func (h *Hart) ID() uint64 { return h.cfg.ID }
 
-// Instret returns the number of instructions retired since New.
+// Instret returns the number of instructions retired since New. It is for the
+// goroutine that runs the hart, or while nobody does.
 func (h *Hart) Instret() uint64 { return h.instret }
+
+// Retired returns Instret as it was when the engine last came out, which it
+// does at every interrupt and idle moment, and after a million instructions at
+// the latest. Any goroutine may call it.
+func (h *Hart) Retired() uint64 { return h.retired.Load() }
 
 // Traps returns the number of exceptions and interrupts taken since New.
 func (h *Hart) Traps() uint64 { return h.traps }
