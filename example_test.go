@@ -1,0 +1,56 @@
+package backplane_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/backplane-vm/backplane"
+)
+
+// lines is a console that hands the guest's lines out.
+type lines struct{ text chan string }
+
+func (l lines) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		select {
+		case l.text <- line:
+		default: // nobody listens any more
+		}
+	}
+	return len(p), nil
+}
+
+// A device is plugged into a running guest, and let go by it.
+func Example() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	console := lines{make(chan string, 1000)}
+	m, err := backplane.New(backplane.Config{
+		Args: []string{"-M", "virt", "-smp", "2", "-m", "128", "-kernel", "builtin:demo",
+			"-device", "pcie-root-port,id=rp0,chassis=1"},
+		Console: console,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Start(); err != nil {
+		log.Fatal(err)
+	}
+	for !strings.Contains(<-console.text, "ready") {
+	}
+	if err := m.Plug(ctx, backplane.Device{Driver: "virtio-rng-pci", ID: "rng0", Bus: "rp0"}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("plugged")
+	if err := m.Unplug(ctx, "rng0"); err != nil { // returns when the guest has let go
+		log.Fatal(err)
+	}
+	fmt.Println("unplugged, and rng0 is free again")
+	// Output:
+	// plugged
+	// unplugged, and rng0 is free again
+}
