@@ -4,34 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"strings"
 	"time"
 
 	"github.com/backplane-vm/backplane"
 )
 
-// lines is a console that hands the guest's lines out.
-type lines struct{ text chan string }
-
-func (l lines) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		select {
-		case l.text <- line:
-		default: // nobody listens any more
-		}
-	}
-	return len(p), nil
-}
-
 // A device is plugged into a running guest, and let go by it.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	console := lines{make(chan string, 1000)}
 	m, err := backplane.New(backplane.Config{
 		Args: []string{"-M", "virt", "-smp", "2", "-m", "128", "-kernel", "builtin:demo",
 			"-device", "pcie-root-port,id=rp0,chassis=1"},
-		Console: console,
 	})
 	if err != nil {
 		log.Fatal(err)
