@@ -24,8 +24,6 @@ func Example() {
 	if err := m.Start(); err != nil {
 		log.Fatal(err)
 	}
-	for !strings.Contains(<-console.text, "ready") {
-	}
 	if err := m.Plug(ctx, backplane.Device{Driver: "virtio-rng-pci", ID: "rng0", Bus: "rp0"}); err != nil {
 		log.Fatal(err)
 	}
