@@ -176,6 +176,15 @@ func (d *Chardev) attach(many bool, h Handler, hangup func()) error {
 	return nil
 }
 
+// waiting returns the connection that Serve will hand out first, nil if that
+// is still to come. Frontends count it as connected from the beginning, so that
+// what a guest says first is not lost.
+func (d *Chardev) waiting() Conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.first
+}
+
 // goLocked starts a thread that Close joins.
 func (d *Chardev) goLocked(name string, f func(t *sched.Thread)) {
 	ready := make(chan struct{})

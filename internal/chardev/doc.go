@@ -15,8 +15,8 @@
 // or connects, one a connection, one more for a Port's output. [Chardev.Close]
 // ends and joins them; so it must not be called from a connection's function.
 //
-// Locks: a Chardev's, a Port's, a Mux's and a ring's are leaves; no callback runs
-// under one. Open may block (it connects, it resolves names), Close waits for
+// Locks: a Chardev's, a Port's and a ring's are leaves, as is a frontend's behind
+// its Mux's; no callback runs under one. Open may block (it connects, it resolves names), Close waits for
 // output to drain for a bounded time; nothing else blocks but Read and Write on
 // connections.
 package chardev

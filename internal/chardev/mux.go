@@ -1,10 +1,11 @@
 package chardev
 
 import (
-	"io"
+	"slices"
 	"sync"
 
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // escape is Ctrl-A: the key after it speaks to the Mux.
@@ -20,10 +21,14 @@ const muxHelp = "\r\nC-a h    print this help\r\n" +
 	"C-a c    switch between console and monitor\r\n" +
 	"C-a C-a  sends C-a\r\n"
 
+// maxFronts is how many frontends a Mux takes: QEMU's number.
+const maxFronts = 4
+
 // A Mux lets several frontends share one device: all write to it, and the one
 // that has the focus reads. Ctrl-A c moves the focus to the next.
 type Mux struct {
 	base   *Chardev
+	label  string
 	onExit func()
 
 	writing sync.Mutex // one Write at a time; taken alone
@@ -35,30 +40,52 @@ type Mux struct {
 	escaped bool
 }
 
-// NewMux shares base, which must be unused. onExit is called on Ctrl-A x, on a
-// thread of base; it must not close the Mux from there.
-func NewMux(base *Chardev, onExit func()) (*Mux, error) {
-	m := &Mux{base: base, onExit: onExit}
-	if err := base.Serve(false, m.serve); err != nil {
-		return nil, err
-	}
-	return m, nil
+// NewMux shares base, which must be unused, under the label. onExit is called on
+// Ctrl-A x, on a thread of base; it must not close the Mux from there.
+func NewMux(base *Chardev, label string, onExit func()) *Mux {
+	return &Mux{base: base, label: label, onExit: onExit}
 }
+
+// Start begins to read and write base, once all frontends are there: a key that
+// is waiting already must find them. The error is for a base that is in use.
+func (m *Mux) Start() error {
+	m.mu.Lock()
+	m.conn = m.base.waiting()
+	m.mu.Unlock()
+	return m.base.Serve(false, m.serve)
+}
+
+// Label returns the id that frontends name.
+func (m *Mux) Label() string { return m.label }
 
 // Base returns the device that is shared.
 func (m *Mux) Base() *Chardev { return m.base }
 
-// Add returns a new frontend as a device called label. It takes the focus. focus,
-// unless nil, is called when it loses the focus and when it has it again; breaks,
-// unless nil, on Ctrl-A b.
-func (m *Mux) Add(label string, focus func(in bool), breaks func()) *Chardev {
-	c := &muxConn{mux: m, onFocus: focus, onBreak: breaks}
+// FrontendOpen reports whether somebody uses the Mux.
+func (m *Mux) FrontendOpen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.fronts) > 0
+}
+
+// Add returns a new frontend as a device, whose connection is a [Shared]. It
+// takes the focus. breaks, unless nil, is called on Ctrl-A b, on a thread of the
+// base and without locks. Close ends the device with the Mux.
+func (m *Mux) Add(breaks func()) (*Chardev, error) {
+	c := &muxConn{mux: m, onBreak: breaks, here: true}
 	c.cond = sync.NewCond(&c.mu)
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.fronts) == maxFronts {
+		return nil, qerr.New("too many uses of multiplexed chardev '%s' (maximum is %d)", m.label, maxFronts)
+	}
+	if len(m.fronts) > 0 {
+		m.fronts[m.focus].turn(false)
+	}
 	m.fronts = append(m.fronts, c)
 	m.focus = len(m.fronts) - 1
-	m.mu.Unlock()
-	return &Chardev{w: m.base.w, config: Config{Label: label, Backend: "mux", FD: -1}, retry: m.base.w.NewParker(), first: c}
+	c.dev = &Chardev{w: m.base.w, config: Config{Label: m.label, Backend: "mux", FD: -1}, retry: m.base.w.NewParker(), first: c}
+	return c.dev, nil
 }
 
 // serve is the [Handler] of the shared device.
@@ -115,20 +142,13 @@ func (m *Mux) key(b byte) {
 // next moves the focus on.
 func (m *Mux) next() {
 	m.mu.Lock()
-	if len(m.fronts) == 0 {
-		m.mu.Unlock()
+	defer m.mu.Unlock()
+	if len(m.fronts) < 2 {
 		return
 	}
-	from := m.fronts[m.focus]
+	m.fronts[m.focus].turn(false)
 	m.focus = (m.focus + 1) % len(m.fronts)
-	to := m.fronts[m.focus]
-	m.mu.Unlock()
-	if from.onFocus != nil {
-		from.onFocus(false)
-	}
-	if to.onFocus != nil {
-		to.onFocus(true)
-	}
+	m.fronts[m.focus].turn(true)
 }
 
 // write sends to the shared device, or nowhere while nobody is connected.
@@ -151,51 +171,14 @@ func (m *Mux) write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close closes the shared device. Frontends are closed by whoever has them.
-func (m *Mux) Close() { m.base.Close() }
-
-// A muxConn is a frontend's connection.
-type muxConn struct {
-	mux     *Mux
-	onFocus func(bool)
-	onBreak func()
-
-	mu     sync.Mutex
-	cond   *sync.Cond
-	in     []byte
-	closed bool
-}
-
-func (c *muxConn) Peer() string                { return "mux" }
-func (c *muxConn) Write(p []byte) (int, error) { return c.mux.write(p) }
-
-func (c *muxConn) put(b byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.in) < muxIn {
-		c.in = append(c.in, b)
-		c.cond.Signal()
+// Close closes the frontends' devices and the shared one, and returns when
+// their threads have ended.
+func (m *Mux) Close() {
+	m.mu.Lock()
+	fronts := slices.Clone(m.fronts)
+	m.mu.Unlock()
+	for _, c := range fronts {
+		c.dev.Close()
 	}
-}
-
-func (c *muxConn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.in) == 0 && !c.closed {
-		c.cond.Wait()
-	}
-	if c.closed {
-		return 0, io.EOF
-	}
-	n := copy(p, c.in)
-	c.in = c.in[:copy(c.in, c.in[n:])]
-	return n, nil
-}
-
-func (c *muxConn) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	c.cond.Broadcast()
-	return nil
+	m.base.Close()
 }

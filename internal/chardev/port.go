@@ -45,7 +45,7 @@ type Port struct {
 // more again, or when Connected changes; it must not block (it schedules a bottom
 // half).
 func NewPort(d *Chardev, wake func()) (*Port, error) {
-	p := &Port{dev: d, wake: wake}
+	p := &Port{dev: d, wake: wake, conn: d.waiting()}
 	p.cond = sync.NewCond(&p.mu)
 	hangup := func() {
 		p.mu.Lock()

@@ -231,65 +231,6 @@ func TestStdio(t *testing.T) {
 	}
 }
 
-func TestMux(t *testing.T) {
-	term, in, out := terminal(t)
-	base, err := Open(sched.NewWorld(), Config{Label: "c-base", Backend: "stdio", Mux: true, FD: -1}, term)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exit := make(chan struct{})
-	m, err := NewMux(base, func() { close(exit) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	focus := make(chan bool, 4)
-	breaks := make(chan struct{}, 1)
-	front := func(name string, onFocus func(bool), onBreak func()) *Chardev {
-		d := m.Add(name, onFocus, onBreak)
-		if got := d.Filename(); got != "mux" {
-			t.Errorf("filename %q", got)
-		}
-		if err := d.Serve(false, func(_ *sched.Thread, c Conn) {
-			one := make([]byte, 1)
-			for {
-				if _, err := c.Read(one); err != nil {
-					return
-				}
-				_, _ = c.Write([]byte(name + ":" + string(one) + " "))
-			}
-		}); err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	mon := front("mon", func(in bool) { focus <- in }, nil)
-	ser := front("ser", nil, func() { breaks <- struct{}{} })
-	expect := func(keys, want string) {
-		t.Helper()
-		if _, err := in.WriteString(keys); err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, len(want))
-		if _, err := io.ReadFull(out, got); err != nil || string(got) != want {
-			t.Errorf("after %q: %q, want %q (%v)", keys, got, want, err)
-		}
-	}
-	expect("a", "ser:a ")
-	expect("\x01\x01", "ser:\x01 ")
-	expect("\x01b\x01cx", "mon:x ")
-	<-breaks
-	if in := <-focus; !in {
-		t.Error("the monitor was not told that it has the focus")
-	}
-	expect("\x01h", muxHelp)
-	expect("\x01cy", "ser:y ")
-	expect("\x01x", "QEMU: Terminated\n\r")
-	<-exit
-	mon.Close()
-	ser.Close()
-	m.Close()
-}
-
 func TestPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p")
 	for _, suffix := range []string{".in", ".out"} {

@@ -15,6 +15,7 @@ type console struct {
 	uart virt.Port     // set by Connect
 	work *aio.BH
 	full bool // a byte was refused; BQL
+	brk  *aio.BH
 }
 
 // Connect implements [virt.Serial].
@@ -24,6 +25,7 @@ func (c *console) Connect(uart virt.Port) { c.uart = uart }
 // run yet.
 func (c *console) attach(ctx *aio.Context) (err error) {
 	c.work = ctx.BH("serial", c.move)
+	c.brk = ctx.BH("serial-break", c.uart.Break)
 	c.port, err = chardev.NewPort(c.dev, c.work.Schedule)
 	return err
 }
@@ -55,6 +57,9 @@ func (c *console) move() {
 		c.uart.Receive(buf[:got])
 	}
 }
+
+// sendBreak lets the guest see a break, on any goroutine.
+func (c *console) sendBreak() { c.brk.Schedule() }
 
 func (c *console) close() {
 	if c.port != nil {

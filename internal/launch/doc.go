@@ -43,10 +43,11 @@ Monitors and consoles
   -mon chardev=ID,mode=readline|control
   -serial DEV                     the guest's console
   -chardev BACKEND,id=ID,...      a character device (file, null, pipe, ringbuf, socket, stdio)
-  -nographic                      the console on standard input and output
+  -nographic                      the console and a human monitor on standard input and output (Ctrl-A h)
   -display none, -nodefaults      accepted: there is no display, and no default devices
 
-  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], stdio, file:PATH, pipe:PATH, null, none or chardev:ID
+  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], stdio, file:PATH, pipe:PATH, null, none or chardev:ID;
+  behind "mon:" it is shared with a human monitor. -chardev ...,mux=on may have several frontends
 
 Other uses: backplane help
 `

@@ -26,6 +26,7 @@ type plan struct {
 	paused         bool // -S
 	defaults       bool // no -nodefaults
 	nographic      bool
+	monitorGiven   bool // -monitor, -mon, -qmp
 	nodes          []located[*api.BlockdevOptions]
 	drives         []located[opts.Drive]
 	devices        []located[deviceArgs]
@@ -106,12 +107,15 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) error {
 	case "serial":
 		p.serials = append(p.serials, located[string]{f, f.Value})
 	case "monitor":
+		p.monitorGiven = true
 		if f.Value != "none" {
 			p.monitors = append(p.monitors, monitorArgs{flag: f, device: f.Value})
 		}
 	case "qmp", "qmp-pretty":
+		p.monitorGiven = true
 		p.monitors = append(p.monitors, monitorArgs{flag: f, device: f.Value, control: true, pretty: f.Name == "qmp-pretty"})
 	case "mon":
+		p.monitorGiven = true
 		return f.Wrap(p.takeMon(f))
 	default:
 		return qerr.New("%s: backplane does not have this option of QEMU's", f.Where)

@@ -2,8 +2,6 @@ package launch
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/machine"
@@ -11,7 +9,6 @@ import (
 	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/internal/qdev"
-	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
@@ -39,6 +36,8 @@ type VM struct {
 	registry *qdev.Registry
 	console  *console           // nil if the serial port leads nowhere
 	chardevs []*chardev.Chardev // in order of creation
+	muxes    []*chardev.Mux     // over some of them
+	monitors []servedMonitor
 }
 
 // New builds a machine, stopped. An error is a *qerr.Error with QEMU's words,
@@ -73,7 +72,7 @@ func New(args []string, o Options) (vm *VM, err error) {
 
 func (vm *VM) build() error {
 	p := vm.plan
-	vm.planConsole()
+	p.planTerminal()
 	cfg := virt.Config{
 		Config: machine.Config{Name: p.name, UUID: p.uuid, Registry: vm.registry, Warn: vm.options.Warn},
 		CPUs:   p.cpus, RAM: p.ram, Kernel: p.kernel, Append: p.append, Serial: vm.options.Console,
@@ -94,127 +93,14 @@ func (vm *VM) build() error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{vm.openChardevs, vm.connectConsole, vm.plug} {
+	for _, step := range []func() error{
+		vm.openChardevs, vm.makeMonitors, vm.connectConsole, vm.plug, vm.serveMonitors, vm.startMuxes,
+	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	return vm.openMonitors()
-}
-
-// planConsole settles where the serial port leads.
-func (vm *VM) planConsole() {
-	p := vm.plan
-	if p.nographic && len(p.serials) == 0 {
-		p.serials = append(p.serials, located[string]{opts.Flag{Where: "-nographic"}, "stdio"})
-	}
-	p.serials = slices.DeleteFunc(p.serials, func(s located[string]) bool { return s.value == "none" })
-}
-
-func (vm *VM) openChardevs() error {
-	for _, c := range vm.plan.chardevs {
-		cfg, err := chardev.ParseOption(c.value)
-		if err == nil {
-			_, err = vm.open(cfg)
-		}
-		if err != nil {
-			return c.flag.Wrap(err)
-		}
-	}
 	return nil
-}
-
-// open makes a character device and waits for its first client if it was told
-// to.
-func (vm *VM) open(cfg chardev.Config) (*chardev.Chardev, error) {
-	if vm.chardev(cfg.Label) != nil {
-		return nil, qerr.New("Chardev with id '%s' already exists", cfg.Label)
-	}
-	if cfg.Mux {
-		return nil, qerr.New("backplane does not share a character device between frontends (mux) in this build")
-	}
-	d, err := chardev.Open(vm.Machine.World, cfg, vm.options.Terminal)
-	if err != nil {
-		return nil, err
-	}
-	vm.chardevs = append(vm.chardevs, d)
-	return d, d.WaitClient(func(filename string) { vm.options.Warn("info: QEMU waiting for connection on: " + filename) })
-}
-
-func (vm *VM) chardev(label string) *chardev.Chardev {
-	for _, d := range vm.chardevs {
-		if d.Label() == label {
-			return d
-		}
-	}
-	return nil
-}
-
-// frontend returns the character device that text describes or names
-// ("chardev:ID"); a new one gets the label.
-func (vm *VM) frontend(label, text string) (*chardev.Chardev, error) {
-	if id, ok := strings.CutPrefix(text, "chardev:"); ok {
-		if d := vm.chardev(id); d != nil {
-			return d, nil
-		}
-		return nil, qerr.New("chardev \"%s\" not found", id)
-	}
-	cfg, err := chardev.ParseLegacy(label, text)
-	if err != nil {
-		return nil, err
-	}
-	return vm.open(cfg)
-}
-
-func (vm *VM) connectConsole() (err error) {
-	for i, s := range vm.plan.serials {
-		if i > 0 {
-			return s.flag.Wrap(qerr.New("machine 'virt' has one serial port"))
-		}
-		if vm.console == nil {
-			return nil
-		}
-		if vm.console.dev, err = vm.frontend("serial0", s.value); err != nil {
-			return s.flag.Wrap(err)
-		}
-		if err := vm.console.attach(vm.Machine.Loop.IOHandler); err != nil {
-			return s.flag.Wrap(err)
-		}
-	}
-	return nil
-}
-
-func (vm *VM) openMonitors() error {
-	made := 0
-	for _, mon := range vm.plan.monitors {
-		d, err := vm.monitorDevice(mon, made)
-		if mon.chardev == "" {
-			made++
-		}
-		if err == nil {
-			err = d.Serve(true, func(_ *sched.Thread, conn chardev.Conn) {
-				if mon.control {
-					vm.Monitors.ServeQMP(conn, mon.pretty)
-				} else {
-					vm.Monitors.ServeHMP(conn)
-				}
-			})
-		}
-		if err != nil {
-			return mon.flag.Wrap(err)
-		}
-	}
-	return nil
-}
-
-func (vm *VM) monitorDevice(mon monitorArgs, n int) (*chardev.Chardev, error) {
-	if mon.chardev == "" {
-		return vm.frontend(fmt.Sprintf("compat_monitor%d", n), mon.device)
-	}
-	if d := vm.chardev(mon.chardev); d != nil {
-		return d, nil
-	}
-	return nil, qerr.New("chardev \"%s\" not found", mon.chardev)
 }
 
 // plug makes disks and devices, in QEMU's order.
@@ -267,14 +153,6 @@ func (vm *VM) addDrive(d *opts.Drive, n int) error {
 	return err
 }
 
-func (vm *VM) describeChardevs() []monitor.Chardev {
-	var list []monitor.Chardev
-	for _, d := range vm.chardevs {
-		list = append(list, monitor.Chardev{Label: d.Label(), Filename: d.Filename(), Open: d.FrontendOpen()})
-	}
-	return list
-}
-
 // Start lets the machine run: the guest too, unless -S was given.
 func (vm *VM) Start() error {
 	vm.Machine.Start()
@@ -295,6 +173,9 @@ func (vm *VM) Close() {
 	vm.Machine.StopCPUs()
 	if vm.console != nil {
 		vm.console.close()
+	}
+	for _, x := range vm.muxes {
+		x.Close()
 	}
 	for _, d := range vm.chardevs {
 		d.Close()

@@ -28,6 +28,8 @@ type hmpClient struct {
 	taken  *sched.Cond
 	closed bool // guarded by mu
 	busy   bool // a command runs; guarded by mu
+	turned bool // the focus of a shared terminal moved, not yet taken; guarded by mu
+	focus  bool // to us; guarded by mu
 }
 
 // serveHMP talks to one terminal until it goes or the set closes. It is the
@@ -39,8 +41,7 @@ func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 	c.out = newOutput(s.m.World, "hmp", conn)
 	c.pump = s.m.Loop.IOHandler.BH("hmp", c.work)
 	if s.join(c) {
-		s.m.Loop.IOHandler.OneShot("hmp-open", func() { c.mon.Open(); c.flush() })
-		c.read(conn)
+		c.talk(conn)
 		s.leave(c)
 		c.close()
 	} else {
@@ -79,6 +80,7 @@ func (c *hmpClient) hand(p []byte) bool {
 // work feeds the conversation and starts the commands that are entered. It
 // runs in the iohandler context.
 func (c *hmpClient) work() {
+	c.takeTurn()
 	for {
 		c.mu.Lock()
 		p := c.typed

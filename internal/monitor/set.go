@@ -121,7 +121,8 @@ func (s *Set) leave(c client) {
 // closes conn. It blocks; the caller lends it a thread of its own.
 func (s *Set) ServeQMP(conn io.ReadWriteCloser, pretty bool) { s.serveQMP(conn, pretty) }
 
-// ServeHMP is ServeQMP for a human monitor.
+// ServeHMP is ServeQMP for a human monitor. If conn also has chardev.Shared's
+// ReadTurn the monitor is silent while others have the terminal.
 func (s *Set) ServeHMP(conn io.ReadWriteCloser) { s.serveHMP(conn) }
 
 // each calls f for the QMP clients that are there now.

@@ -49,6 +49,7 @@ type Port interface {
 	CanReceive() int
 	Receive(p []byte)
 	Writable()
+	Break()
 }
 
 // Board is the machine's board. It implements [machine.Board].
