@@ -36,6 +36,9 @@ func startQEMU(t *testing.T, harts int, args ...string) *qemu {
 	t.Helper()
 	program, err := exec.LookPath(qemuProgram)
 	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(qemuProgram + " is not installed; .ci/run installs it")
+		}
 		t.Skip(qemuProgram + " is not installed")
 	}
 	image := filepath.Join(t.TempDir(), "demo.elf")

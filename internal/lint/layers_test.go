@@ -85,6 +85,10 @@ const layers = `
 
 	# What an embedder types first, and the binary.
 	internal/monitor < internal/launch < backplane < backplanetest < cmd/backplane;
+
+	# The machine under test: in a simulated World, and tormented.
+	internal/monitor < internal/scenario;
+	internal/launch < internal/torture;
 `
 
 // testOnly are the packages from outside that only test files may import.

@@ -75,7 +75,7 @@ func hasEmbed(g *ast.CommentGroup) bool {
 var makers = map[string]bool{
 	"errors.New": true, "fmt.Errorf": true, "qerr.New": true, "qerr.Newc": true,
 	"regexp.MustCompile": true, "strings.NewReplacer": true, "reflect.TypeFor": true, "reflect.TypeOf": true,
-	"strings.Fields": true, "strings.Split": true, "math.Inf": true, "math.NaN": true,
+	"time.Unix": true, "strings.Fields": true, "strings.Split": true, "math.Inf": true, "math.NaN": true,
 }
 
 // mutable says why the i-th name of v may be state, or "", and whether that is

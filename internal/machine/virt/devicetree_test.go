@@ -232,6 +232,9 @@ func TestResize(t *testing.T) {
 // installed, and at the compiled reference beside its source, where that lies.
 func TestDeviceTreeCompiler(t *testing.T) {
 	dtc, err := exec.LookPath("dtc")
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatal("no dtc, which .ci/run installs: ", err)
+	}
 	if err != nil {
 		t.Log("dtc is not installed; TestDeviceTree does without")
 		return
