@@ -104,7 +104,7 @@ func New(c Config) *Machine {
 	m.Loop = aio.NewMainLoop(w, m.BQL)
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
-	m.Blocks = block.NewGraph(m.Pool, m.Realtime)
+	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
 	m.Locked("new", m.makeTrees)
 	return m
 }
@@ -143,17 +143,16 @@ var ErrClosed = errors.New("machine: closed")
 // returned, for callers that are no thread of the machine and hold no lock of
 // it. It returns [ErrClosed] if the machine is closed first.
 func (m *Machine) Do(name string, f func(co *coro.Co)) error {
-	done := make(chan bool, 1)
 	if !m.reachable.Load() {
 		return ErrClosed
 	}
+	done, finished := m.World.NewParker(), false
 	m.Loop.Main.Spawn(name, func(co *coro.Co) {
-		finished := false
-		defer func() { done <- finished }()
+		defer done.Unpark()
 		f(co)
 		finished = true
 	})
-	if !<-done {
+	if done.Park(sched.Forever); !finished {
 		return ErrClosed
 	}
 	return nil
@@ -216,16 +215,16 @@ func (m *Machine) StopCPUs() {
 // quiesce waits until no request of the block layer is in flight, while the
 // main loop still runs. The guest has stopped, so none is added.
 func (m *Machine) quiesce() {
-	done := make(chan struct{})
+	done := m.World.NewParker()
 	m.Loop.Main.Spawn("quiesce", func(co *coro.Co) {
-		defer close(done)
+		defer done.Unpark()
 		for _, n := range m.Blocks.Nodes() {
 			for n.InFlight() > 0 {
 				aio.Sleep(co, m.Realtime, quiescePoll)
 			}
 		}
 	})
-	<-done
+	done.Park(sched.Forever)
 }
 
 // quiescePoll is how often, in nanoseconds, a closing machine looks whether
