@@ -120,23 +120,29 @@ func (c *qmpClient) wakeLocked() {
 // next yields until there is a request, and takes it; ok is false once the
 // client has gone.
 func (c *qmpClient) next(co *coro.Co) (r qmp.Request, ok bool) {
+	for {
+		if r, ok, wait := c.pop(); !wait {
+			return r, ok
+		}
+		co.Yield() // no lock is held: the machine may end here
+	}
+}
+
+// pop takes the next request; wait says that there is none yet and that the
+// dispatcher will be woken.
+func (c *qmpClient) pop() (r qmp.Request, ok, wait bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.queue) == 0 {
-		if c.closed {
-			return r, false
-		}
-		c.idle = true
-		c.mu.Unlock()
-		co.Yield()
-		c.mu.Lock()
+	if len(c.queue) == 0 {
+		c.idle = !c.closed
+		return r, false, c.idle
 	}
 	r = c.queue[0]
 	c.queue = append(c.queue[:0], c.queue[1:]...)
 	if c.backlog.Pop() {
 		c.room.Signal()
 	}
-	return r, true
+	return r, true, false
 }
 
 func (c *qmpClient) answered() {
