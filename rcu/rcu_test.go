@@ -157,7 +157,7 @@ func TestTorture(t *testing.T) {
 			}
 		}))
 	}
-	for i := range 2000 {
+	for i := 0; i < 2000 || reads.Load() == 0; i++ {
 		old := current.Swap(new(object))
 		if i%2 == 0 {
 			d.Synchronize()
