@@ -15,19 +15,21 @@ import (
 type console struct {
 	mu      sync.Mutex
 	line    []byte
+	last    string            // the last line, which a reset may have torn
 	tail    []string          // the last lines
 	ports   map[string]string // by the port's address: the last step of its slot
 	counts  map[string]int    // of events
+	missed  map[string]int    // by the port's address: how often a card was gone before the guest had begun
 	faults  []string          // lines that tell of something gone wrong
 	strange []string          // lines that are none of the guest's
 	changed chan struct{}     // closed, and replaced, at every line
 }
 
 // tailLines is how much of the guest's log a failure shows.
-const tailLines = 60
+const tailLines = 200
 
 func newConsole() *console {
-	return &console{ports: map[string]string{}, counts: map[string]int{}, changed: make(chan struct{})}
+	return &console{ports: map[string]string{}, counts: map[string]int{}, missed: map[string]int{}, changed: make(chan struct{})}
 }
 
 func (c *console) Connect(virt.Port) {}
@@ -44,14 +46,20 @@ func (c *console) Send(b byte) bool {
 	text := strings.TrimRight(string(c.line), "\r")
 	c.line = c.line[:0]
 	if text != "" {
+		if !strings.Contains(text, "hart0: boot ") {
+			c.judge(c.last)
+		}
+		c.last = text
 		c.take(text)
 	}
 	return true
 }
 
-func (c *console) take(text string) {
-	if c.tail = append(c.tail, text); len(c.tail) > tailLines {
-		c.tail = c.tail[1:]
+// judge notes a line that a guest in good health does not say. Nobody judges
+// the line before a boot: the reset may have torn it.
+func (c *console) judge(text string) {
+	if text == "" {
+		return
 	}
 	l, err := demo.ParseLine(text)
 	switch {
@@ -60,12 +68,22 @@ func (c *console) take(text string) {
 	case l.Failed():
 		c.faults = append(c.faults, text)
 	}
+}
+
+func (c *console) take(text string) {
+	if c.tail = append(c.tail, text); len(c.tail) > tailLines {
+		c.tail = c.tail[1:]
+	}
+	l, _ := demo.ParseLine(text)
 	c.counts[l.Event]++
 	switch l.Event {
 	case demo.EventBoot:
 		clear(c.ports)
 	case demo.EventPresence, demo.EventUp, demo.EventRemoved, demo.EventAttention, demo.EventSurprise:
 		c.ports[l.Get("port")] = l.Event
+	}
+	if l.Event == demo.EventSurprise {
+		c.missed[l.Get("port")]++
 	}
 	close(c.changed)
 	c.changed = make(chan struct{})
@@ -96,6 +114,14 @@ func (c *console) booted(ctx context.Context, n int) error {
 // up waits until the guest drives what is in the slot of a port.
 func (c *console) up(ctx context.Context, port string) error {
 	return c.until(ctx, "up at "+port, func() bool { return c.ports[port] == demo.EventUp })
+}
+
+// surprises is how often the guest found the slot of a port empty that it had
+// just powered.
+func (c *console) surprises(port string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.missed[port]
 }
 
 func (c *console) String() string {

@@ -1,12 +1,14 @@
 package torture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
@@ -24,6 +26,8 @@ type worker struct {
 	device string     // what is plugged in its own port; "" for nothing
 	disk   bool       // that is a disk
 	since  qmp.Cursor // before it was plugged
+
+	surprises [2]int // of the guest's in that port, before the last plug and the one before
 }
 
 func (r *round) newWorker(n int) *worker {
@@ -133,18 +137,54 @@ func (w *worker) plug() error {
 	if disk {
 		driver, args = "virtio-blk-pci", append(args, "drive", w.node())
 	}
-	if w.device != "" { // with the same id
-		return expect("plug again", plug(w.ctx, w.c, driver, w.device, args...), fmt.Sprintf("Duplicate device ID '%s'", w.device))
+	since := w.c.Events().Cursor()
+	if id := w.device; id != "" { // with the same id
+		err := plug(w.ctx, w.c, driver, id, args...)
+		duplicate := fmt.Sprintf("Duplicate device ID '%s'", id)
+		return w.unless(expect("plug again", err, duplicate), func() error {
+			if err == nil {
+				w.has(id, disk, since)
+			}
+			return expect("plug again", err, "", "Permission conflict on node *")
+		})
 	}
 	id := fmt.Sprintf("w%d-%d", w.n, w.rnd.IntN(2))
-	since := w.c.Events().Cursor()
 	if err := expect("plug", plug(w.ctx, w.c, driver, id, args...), ""); err != nil {
 		return err
 	}
-	w.device, w.disk, w.since = id, disk, since
-	w.note(id)
+	w.has(id, disk, since)
 	return nil
 }
+
+// has notes what was plugged into the worker's own port.
+func (w *worker) has(id string, disk bool, since qmp.Cursor) {
+	w.device, w.disk, w.since = id, disk, since
+	w.surprises = [2]int{w.guest.surprises(w.address()), w.surprises[0]}
+	w.note(id)
+}
+
+// unless handles an error that may come from the guest having thrown the
+// device out: instead is what to do then. A guest does that which powers a
+// slot on, finds that the card has gone meanwhile, and powers the slot off
+// when the next card is already there.
+func (w *worker) unless(err error, instead func() error) error {
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, lossTime)
+	defer cancel()
+	if _, waited := w.c.WaitEvent(ctx, w.since, deleted(w.device)); waited != nil {
+		return fmt.Errorf("%w (and the device is not gone: %w)", err, waited)
+	}
+	if now := w.guest.surprises(w.address()); now == w.surprises[1] {
+		return fmt.Errorf("%w (the device is gone, and the guest had no reason to let it go)", err)
+	}
+	w.device = ""
+	return instead()
+}
+
+// lossTime is how long after its effects the end of a device may be announced.
+const lossTime = 10 * time.Second
 
 func (w *worker) note(id string) {
 	w.mu.Lock()
@@ -184,8 +224,15 @@ func (w *worker) awaitGuest() error {
 	if w.device == "" || w.quits {
 		return nil
 	}
-	return w.guest.up(w.ctx, w.address())
+	ctx, cancel := context.WithTimeoutCause(w.ctx, bringUpTime, errRetry)
+	defer cancel()
+	err := w.guest.up(ctx, w.address())
+	return w.unless(err, func() error { return nil })
 }
+
+// bringUpTime is how long a guest that is held up by resets and stops may take
+// to drive a new device.
+const bringUpTime = 3 * time.Second
 
 // plugInVain tries a plug that must fail, and leave nothing.
 func (w *worker) plugInVain() error {
@@ -219,8 +266,14 @@ func (w *worker) plugFull() error {
 	if w.device == "" {
 		return nil
 	}
-	return expect("plug a full port", plug(w.ctx, w.c, "virtio-rng-pci", fmt.Sprintf("full%d", w.n), "bus", w.port()),
-		"PCI: slot 0 function 0 already occupied by *")
+	id, since := fmt.Sprintf("full%d", w.n), w.c.Events().Cursor()
+	err := plug(w.ctx, w.c, "virtio-rng-pci", id, "bus", w.port())
+	return w.unless(expect("plug a full port", err, "PCI: slot 0 function 0 already occupied by *"), func() error {
+		if err == nil {
+			w.has(id, false, since)
+		}
+		return expect("plug a port that was full", err, "")
+	})
 }
 
 func (w *worker) shared() string { return fmt.Sprintf("rp%d", workers+w.rnd.IntN(sharedPorts)) }
@@ -273,7 +326,10 @@ func (w *worker) disconnect() error {
 func (w *worker) renewDisk() error {
 	del := qobject.Members("node-name", w.node())
 	if w.device != "" && w.disk {
-		return expect("delete a disk in use", w.do("blockdev-del", del), fmt.Sprintf("Node %s is in use", w.node()))
+		err := w.do("blockdev-del", del)
+		return w.unless(expect("delete a disk in use", err, fmt.Sprintf("Node %s is in use", w.node())), func() error {
+			return errors.Join(err, w.addNode())
+		})
 	}
 	if err := expect("delete the disk", w.do("blockdev-del", del), ""); err != nil {
 		return err
