@@ -143,7 +143,7 @@ func (w *worker) plug() error {
 		duplicate := fmt.Sprintf("Duplicate device ID '%s'", id)
 		return w.unless(expect("plug again", err, duplicate), func() error {
 			if err == nil {
-				w.has(id, disk, since)
+				w.has(id, disk, w.since)
 			}
 			return expect("plug again", err, "", "Permission conflict on node *")
 		})
@@ -173,13 +173,14 @@ func (w *worker) unless(err error, instead func() error) error {
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, lossTime)
 	defer cancel()
-	if _, waited := w.c.WaitEvent(ctx, w.since, deleted(w.device)); waited != nil {
+	end, waited := w.c.WaitEvent(ctx, w.since, deleted(w.device))
+	if waited != nil {
 		return fmt.Errorf("%w (and the device is not gone: %w)", err, waited)
 	}
 	if now := w.guest.surprises(w.address()); now == w.surprises[1] {
 		return fmt.Errorf("%w (the device is gone, and the guest had no reason to let it go)", err)
 	}
-	w.device = ""
+	w.device, w.since = "", end.Next
 	return instead()
 }
 
@@ -266,11 +267,11 @@ func (w *worker) plugFull() error {
 	if w.device == "" {
 		return nil
 	}
-	id, since := fmt.Sprintf("full%d", w.n), w.c.Events().Cursor()
+	id := fmt.Sprintf("full%d", w.n)
 	err := plug(w.ctx, w.c, "virtio-rng-pci", id, "bus", w.port())
 	return w.unless(expect("plug a full port", err, "PCI: slot 0 function 0 already occupied by *"), func() error {
 		if err == nil {
-			w.has(id, false, since)
+			w.has(id, false, w.since)
 		}
 		return expect("plug a port that was full", err, "")
 	})
