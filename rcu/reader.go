@@ -107,6 +107,9 @@ func (r *Reader) lockSlow() {
 
 // unlockSlow leaves a nested section, or ends a section of a reader that is
 // aside, or wakes the grace period that waits for one that the fast path ended.
+// A flag may be left over from a grace period that found the reader gone by
+// itself: then the wake-up is one too many, which costs a look, and an Unlock
+// too many is taken for it once before it is caught.
 func (r *Reader) unlockSlow() {
 	if inner := r.nest &^ aside; inner > 0 {
 		r.nest = aside | (inner - 1)
