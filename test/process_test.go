@@ -164,3 +164,9 @@ func (p *process) logged(text string) bool {
 	all, err := os.ReadFile(p.path("log"))
 	return err == nil && bytes.Contains(all, []byte(text))
 }
+
+// exists reports whether a file is in the process's folder.
+func (p *process) exists(name string) bool {
+	_, err := os.Stat(p.path(name))
+	return err == nil
+}

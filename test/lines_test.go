@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"bufio"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// lineConn is a socket spoken over in lines, with a time limit.
+type lineConn struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialLines(t *testing.T, socket string) *lineConn {
+	t.Helper()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &lineConn{Conn: conn, r: bufio.NewReader(conn)}
+}
+
+func (c *lineConn) read() (string, error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	line, err := c.r.ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+// readTo reads up to and including the text, such as a prompt.
+func (c *lineConn) readTo(text string) (string, error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	var all strings.Builder
+	for !strings.HasSuffix(all.String(), text) {
+		b, err := c.r.ReadByte()
+		if err != nil {
+			return all.String(), err
+		}
+		all.WriteByte(b)
+	}
+	return all.String(), nil
+}
+
+func (c *lineConn) write(text string) error {
+	_, err := c.Write([]byte(text))
+	return err
+}
