@@ -208,11 +208,7 @@ func (r *round) audit() {
 			r.Errorf("%s, plugged once at most, ended %d times", id, gone[id])
 		}
 	}
-	var children []struct{ Name, Type string }
-	r.check(r.observer.Execute(r.ctx, "qom-list", qobject.Members("path", "/machine/peripheral"), &children))
-	if len(children) != 1+workers+sharedPorts {
-		r.Errorf("left in /machine/peripheral: %v", children)
-	}
+	r.auditTree(workers + sharedPorts)
 	r.vm.Machine.Locked("torture", func() {
 		for _, b := range r.vm.Machine.Blocks.Backends() {
 			r.Errorf("left in the block graph: %s", b.Path())
