@@ -85,6 +85,9 @@ func replay(t *testing.T, path string, k *difference, missing []string) {
 		k.compare(t, want, c.rest())
 		return
 	}
+	if k.runsOn {
+		c.await(len(want) + 1)
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	p.wait()
 	got := c.rest()
