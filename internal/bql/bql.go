@@ -98,7 +98,7 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 		l.mu.Unlock()
 		return
 	}
-	w := &waiter{t: t, who: who, since: now, parker: l.w.NewParker()}
+	w := &waiter{t: t, who: who, since: now, parker: l.w.NewParker().For(sched.BigLock)}
 	l.waiters = append(l.waiters, w)
 	for {
 		l.mu.Unlock()
@@ -120,6 +120,7 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 
 // take makes t the owner; l.mu is held.
 func (l *Lock) take(t *sched.Thread, who string, now int64) {
+	t.Note(sched.VerbHas, sched.BigLock)
 	l.owner.Store(t)
 	l.hold = hold{who: who, since: now, label: now}
 }
@@ -138,6 +139,7 @@ func (l *Lock) Unlock(t *sched.Thread) {
 	l.mu.Lock()
 	l.endLabel(now)
 	l.account.held(&l.hold, now)
+	t.Note(sched.VerbLets, sched.BigLock)
 	l.owner.Store(nil)
 	if len(l.waiters) > 0 {
 		head := l.waiters[0]

@@ -18,9 +18,18 @@ type Parker struct {
 // NewParker returns a Parker without a token.
 func (w *World) NewParker() *Parker {
 	if w.sim != nil {
-		return &Parker{w: w, sim: &simParker{s: w.sim}}
+		return &Parker{w: w, sim: &simParker{s: w.sim, name: "a token"}}
 	}
 	return &Parker{w: w, token: make(chan struct{}, 1)}
+}
+
+// For says what the token stands for, for schedules that people read, and
+// returns p. It is for use before anybody parks.
+func (p *Parker) For(what string) *Parker {
+	if p.sim != nil {
+		p.sim.name = what
+	}
+	return p
 }
 
 // Unpark leaves a token. It never blocks and may be called by anyone.

@@ -25,7 +25,7 @@ type sim struct {
 	mutexes []*simMutex
 	choices []Choice
 	buf     []*simThread // scratch for enabled
-	log     []string
+	log     []Entry
 	fail    *Failure
 	dead    bool // the run is over and threads are being unwound
 }
@@ -70,7 +70,7 @@ func (s *sim) start(t *Thread, f func(*Thread)) {
 		f(t)
 	})
 	s.threads = append(s.threads, st)
-	s.note("starts", t.name)
+	s.note(VerbStarts, t.name)
 	s.point("start", t.name)
 }
 
@@ -134,7 +134,9 @@ func (s *sim) advance() bool {
 		return false
 	}
 	s.now = max(s.now, at)
-	s.note("time", time.Duration(s.now).String())
+	if s.opts.Log {
+		s.note("time", time.Duration(s.now).String())
+	}
 	return true
 }
 
@@ -176,8 +178,8 @@ func (s *sim) block(on waitable, deadline int64) {
 	}
 	me := s.cur
 	me.blocked, me.deadline = on, deadline
-	if !on.ready(me) {
-		s.note("waits for", on.what())
+	if s.opts.Log && !on.ready(me) {
+		s.note(VerbWaits, on.what())
 	}
 	s.switchTo(s.choose())
 	me.blocked, me.deadline = nil, Forever
@@ -198,22 +200,10 @@ func (s *sim) loop() {
 		s.cur = t
 		t.next()
 		if t.ended {
-			s.note("ends", "")
+			s.note(VerbEnds, "")
 			s.threads = slices.DeleteFunc(s.threads, func(o *simThread) bool { return o == t })
 		}
 	}
-}
-
-// note adds a line to the schedule, if somebody wants it.
-func (s *sim) note(verb, what string) {
-	if !s.opts.Log {
-		return
-	}
-	who := "-"
-	if s.cur != nil {
-		who = s.cur.t.name
-	}
-	s.log = append(s.log, strings.TrimRight(fmt.Sprintf("%5d %9s  %-14s %s %s", s.steps, time.Duration(s.now), who, verb, what), " "))
 }
 
 func (s *sim) live() []string {

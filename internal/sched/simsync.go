@@ -36,6 +36,7 @@ func (m *simMutex) lock() {
 		s.block(m, Forever)
 	}
 	m.holder = s.cur
+	s.note(VerbHas, m.name)
 }
 
 func (m *simMutex) tryLock() bool {
@@ -48,6 +49,7 @@ func (m *simMutex) tryLock() bool {
 		return false
 	}
 	m.holder = s.cur
+	s.note(VerbHas, m.name)
 	return true
 }
 
@@ -60,6 +62,7 @@ func (m *simMutex) unlock() {
 		panic(Violation{Broken, "unlock of the unlocked mutex " + m.name})
 	}
 	m.holder = nil
+	s.note(VerbLets, m.name)
 }
 
 // simCond is a condition variable of a simulated World.
@@ -95,22 +98,23 @@ func (c *simCond) wake(n int) {
 // simParker is a Parker of a simulated World.
 type simParker struct {
 	s     *sim
+	name  string
 	token bool
 }
 
 func (p *simParker) ready(*simThread) bool { return p.token }
-func (p *simParker) what() string          { return "a token" }
+func (p *simParker) what() string          { return p.name }
 
 // unpark is no scheduling point: it is often called with a lock held that the
 // simulation does not know, and what matters (the other side sees nothing,
 // then waits) is covered by the points before locks and waits.
 func (p *simParker) unpark() {
 	p.token = true
-	p.s.note("unparks", "")
+	p.s.note("wakes who waits for", p.name)
 }
 
 func (p *simParker) park(deadline int64) bool {
-	p.s.point("parks", "")
+	p.s.point("parks for", p.name)
 	if !p.token && deadline > p.s.now {
 		p.s.block(p, deadline)
 	}

@@ -66,7 +66,8 @@ type Outcome struct {
 	Failure *Failure // nil if all was well
 	Choices []Choice
 	Steps   int
-	Log     []string // with Options.Log
+	Entries []Entry  // with Options.Log: what happened, in order
+	Log     []string // with Options.Log: the same as text, a line each
 }
 
 // simEpoch is the wall-clock time at which every simulated World begins.
@@ -92,7 +93,7 @@ func Simulate(o Options, body func(w *World), cleanup func()) (out Outcome) {
 	if cleanup != nil {
 		cleanup()
 	}
-	return Outcome{Failure: s.fail, Choices: s.choices, Steps: s.steps, Log: s.log}
+	return Outcome{Failure: s.fail, Choices: s.choices, Steps: s.steps, Entries: s.log, Log: lines(s.log)}
 }
 
 // run is loop with panics of the threads turned into failures.
@@ -109,7 +110,7 @@ func (s *sim) run() {
 			if s.cur != nil {
 				s.cur.ended = true // its stack is gone
 			}
-			s.note("FAILS", s.fail.Error())
+			s.note(VerbFails, s.fail.Error())
 		}
 	}()
 	s.loop()
@@ -138,6 +139,6 @@ func (s *sim) check() {
 		}
 	}
 	if s.fail != nil {
-		s.note("FAILS", s.fail.Error())
+		s.note(VerbFails, s.fail.Error())
 	}
 }
