@@ -47,6 +47,26 @@ func BenchmarkMapChange(b *testing.B) {
 	}
 }
 
+// BenchmarkBusMaster is one device's DMA switched off and on: two changes of
+// view.
+func BenchmarkBusMaster(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("devices=%d", n), func(b *testing.B) {
+			m, as, _ := ports(b, n)
+			master := m.Container(nil, "bus master container", Whole)
+			enable := m.Alias(nil, "bus master", as.Root(), 0, Whole)
+			master.Add(0, enable)
+			m.NewAddressSpace("one more", master)
+			b.ReportAllocs()
+			for b.Loop() {
+				enable.SetEnabled(false)
+				enable.SetEnabled(true)
+				m.rcu.run()
+			}
+		})
+	}
+}
+
 // BenchmarkLookup finds addresses spread over a map, so that nearly all miss
 // the range found last.
 func BenchmarkLookup(b *testing.B) {

@@ -58,12 +58,21 @@ func (m *Map) Commit() {
 	if m.depth--; m.depth > 0 {
 		return
 	}
+	// Address spaces choose their views first: one that is left by its last
+	// user need not be rendered. They move once the views are up to date, and
+	// what they left goes when all have moved.
+	for _, as := range m.resolve {
+		as.choose()
+	}
 	var told []change
 	for _, v := range m.dirty {
 		told = v.refresh(told)
 	}
 	for _, as := range m.resolve {
-		told = as.settle(told)
+		told = as.move(told)
+	}
+	for _, as := range m.resolve {
+		as.settle()
 	}
 	m.resolve, m.dirty = m.resolve[:0], m.dirty[:0]
 	for i := range told {

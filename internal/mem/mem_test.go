@@ -187,6 +187,34 @@ func TestBusMastersShareOneView(t *testing.T) {
 	expect(t, mem, "1000-100f a@0", "2000-200f b@0")
 }
 
+// TestBusMasterRendersNothing: a device that starts to do DMA joins the view of
+// system memory; nothing of the view that it leaves is rendered.
+func TestBusMasterRendersNothing(t *testing.T) {
+	m := newRig(t)
+	sys := m.Container(nil, "system", Whole)
+	m.NewAddressSpace("memory", sys)
+	d := &device{}
+	sys.Add(0x1000, m.IO(d, "d", 16, &Ops{}))
+	master := m.Container(nil, "bus master container", Whole)
+	enable := m.Alias(nil, "bus master", sys, 0, Whole)
+	enable.SetEnabled(false)
+	master.Add(0, enable)
+	spaces := []*AddressSpace{m.NewAddressSpace("dev", master), m.NewAddressSpace("dev again", master)}
+	before := d.refs
+	for _, on := range []bool{true, false, true} {
+		enable.SetEnabled(on)
+		if d.refs != before || len(m.rcu.fs) != 0 {
+			t.Errorf("bus master %v: %d ranges rendered, %d views to reclaim", on, d.refs-before, len(m.rcu.fs))
+		}
+	}
+	for _, as := range spaces {
+		expect(t, as, "1000-100f d@0")
+	}
+	if master.view != nil || sys.view.users != 3 {
+		t.Errorf("the view left behind: %v; system memory's has %d users, want 3", master.view, sys.view.users)
+	}
+}
+
 func TestOwnersLiveUntilGracePeriod(t *testing.T) {
 	m := newRig(t)
 	sys := m.Container(nil, "system", Whole)

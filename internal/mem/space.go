@@ -14,7 +14,8 @@ type AddressSpace struct {
 
 	// Guarded by the BQL.
 	root      *Region
-	queued    bool // on m.resolve
+	queued    bool  // on m.resolve
+	other     *view // inside Commit: the next view, then the one before
 	listeners []*Listener
 }
 
@@ -46,7 +47,9 @@ func (as *AddressSpace) Close() {
 	as.root.spaces = deleteFirst(as.root.spaces, as)
 	as.m.spaces = deleteFirst(as.m.spaces, as)
 	as.m.resolve = deleteFirst(as.m.resolve, as)
-	as.m.releaseView(as.view.Load())
+	v := as.view.Load()
+	v.users--
+	as.m.retire(v)
 }
 
 func deleteFirst[T comparable](s []T, v T) []T {
@@ -109,23 +112,30 @@ func (r *Region) wake() {
 	}
 }
 
-// settle moves the address space to another view if its root now shows
-// something else altogether.
-func (as *AddressSpace) settle(told []change) []change {
-	as.queued = false
+// choose makes the address space a user of the view that its root now shows,
+// which may be the one it has.
+func (as *AddressSpace) choose() {
 	as.root.wake()
-	old, seen := as.view.Load(), as.seen()
-	if old.root != seen {
-		v := acquireView(seen)
-		before := old.flat.Load()
-		as.view.Store(v)
-		as.m.releaseView(old)
-		if len(as.listeners) > 0 {
-			told = append(told, change{as, before.Ranges(), v.flat.Load().Ranges()})
-		}
+	as.other = acquireView(as.seen())
+	as.view.Load().users--
+}
+
+// move publishes the view that was chosen; the one it had is then the other.
+func (as *AddressSpace) move(told []change) []change {
+	old, v := as.view.Load(), as.other
+	if old != v && len(as.listeners) > 0 {
+		told = append(told, change{as, old.flat.Load().Ranges(), v.flat.Load().Ranges()})
 	}
-	as.root.rest(seen)
+	as.view.Store(v)
+	as.other = old
 	return told
+}
+
+// settle ends the move.
+func (as *AddressSpace) settle() {
+	as.m.retire(as.other)
+	as.other, as.queued = nil, false
+	as.root.rest(as.view.Load().root)
 }
 
 // change is what listeners of an address space are to be told.

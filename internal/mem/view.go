@@ -38,10 +38,10 @@ func acquireView(root *Region) *view {
 	return v
 }
 
-// releaseView takes one user away; without users the view goes after a grace
-// period, in which readers may still have it.
-func (m *Map) releaseView(v *view) {
-	if v.users--; v.users == 0 {
+// retire lets a view without users go after a grace period, in which readers
+// may still have it.
+func (m *Map) retire(v *view) {
+	if v.users == 0 && v.root.view == v {
 		v.root.view = nil
 		v.dirty = nil
 		m.unrefLater(v.flat.Load().Ranges())
@@ -65,8 +65,12 @@ func (v *view) mark(first, last uint64) {
 }
 
 // refresh publishes a flat view in which the dirty intervals are rendered
-// anew, and appends to told what changed for those who listen.
+// anew, and appends to told what changed for those who listen. A view without
+// users stays as they left it.
 func (v *view) refresh(told []change) []change {
+	if v.users == 0 {
+		return told
+	}
 	spans := v.dirty
 	v.dirty = v.dirty[:0]
 	old := v.flat.Load()
