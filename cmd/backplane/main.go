@@ -47,6 +47,7 @@ func commands() []command {
 		{"hmp", hmpSynopsis, "talk to a human monitor (HMP)", runHMP},
 		{"demo", demoSynopsis, "plug a disk into a running guest and out again, and show the timeline", runDemo},
 		{"bench", benchSynopsis, "measure the machine, beside a real QEMU if there is one", runBench},
+		{"explore", exploreSynopsis, "try the monitor's dispatch policies in all interleavings, and show what fails", runExplore},
 		{"version", "", "print the version", runVersion},
 		{"help", "[SUB-COMMAND]", "print this, or what a sub-command takes", runHelp},
 	}

@@ -12,6 +12,7 @@ type Entry struct {
 	Choice int    // choices before it
 	Time   int64  // virtual, in nanoseconds
 	Thread string // who did it; "" for the scheduler
+	ID     uint64 // of the thread; names may be given twice
 	Verb   string // one of the verbs below, or what a scheduling point says of itself
 	What   string // to what
 }
@@ -25,6 +26,7 @@ const (
 	VerbLets   = "lets go"   // it gave the lock What up
 	VerbEnters = "enters"    // it goes into What, a device's emulation say
 	VerbLeaves = "leaves"    // and comes out again
+	VerbBegins = "begins"    // what went before prepared it
 	VerbFails  = "FAILS"     // the run ends here: What
 )
 
@@ -38,12 +40,18 @@ func (e Entry) String() string {
 	return strings.TrimRight(line, " ")
 }
 
-// lines returns a schedule as text. The taking and giving up of mutexes, which
-// the attempts and waits around them tell already, is left out.
+// Quiet reports whether the entry is left out of schedules that are read: the
+// taking and giving up of mutexes, which the attempts and waits around them
+// tell already.
+func (e Entry) Quiet() bool {
+	return (e.Verb == VerbHas || e.Verb == VerbLets) && e.What != BigLock
+}
+
+// lines returns a schedule as text.
 func lines(log []Entry) []string {
 	var list []string
 	for _, e := range log {
-		if e.Verb != VerbHas && e.Verb != VerbLets || e.What == BigLock {
+		if !e.Quiet() {
 			list = append(list, e.String())
 		}
 	}
@@ -52,7 +60,7 @@ func lines(log []Entry) []string {
 
 // note adds an entry to the schedule, if somebody wants it.
 func (s *sim) note(verb, what string) {
-	if s.opts.Log {
+	if s.opts.Log && !s.dead {
 		s.noteOf(s.cur, verb, what)
 	}
 }
@@ -60,7 +68,7 @@ func (s *sim) note(verb, what string) {
 func (s *sim) noteOf(t *simThread, verb, what string) {
 	e := Entry{Step: s.steps, Choice: len(s.choices), Time: s.now, Verb: verb, What: what}
 	if t != nil {
-		e.Thread = t.t.name
+		e.Thread, e.ID = t.t.name, t.t.id
 	}
 	s.log = append(s.log, e)
 }
@@ -73,7 +81,7 @@ const BigLock = "BQL"
 // does or what is done to it ([VerbHas] and the name of a lock, say). It is no
 // scheduling point. In a real World, and on an adopted thread, it does nothing.
 func (t *Thread) Note(verb, what string) {
-	if t.sim != nil && t.w.sim.opts.Log {
+	if t.sim != nil && t.w.sim.opts.Log && !t.w.sim.dead {
 		t.w.sim.noteOf(t.sim, verb, what)
 	}
 }

@@ -68,16 +68,19 @@ func (m *simMutex) unlock() {
 // simCond is a condition variable of a simulated World.
 type simCond struct{ waiters []*condWait }
 
-type condWait struct{ woken bool }
+type condWait struct {
+	m     *simMutex
+	woken bool
+}
 
 func (w *condWait) ready(*simThread) bool { return w.woken }
-func (w *condWait) what() string          { return "a condition" }
+func (w *condWait) what() string          { return "a change of " + w.m.name }
 
 func (c *simCond) wait(m *simMutex) {
 	if m.s.dead {
 		panic(killed{})
 	}
-	w := new(condWait)
+	w := &condWait{m: m}
 	c.waiters = append(c.waiters, w)
 	m.unlock()
 	m.s.block(w, Forever)

@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -68,6 +69,12 @@ type Outcome struct {
 	Steps   int
 	Entries []Entry  // with Options.Log: what happened, in order
 	Log     []string // with Options.Log: the same as text, a line each
+}
+
+// Begin returns the index of the entry that says what begins ([VerbBegins]), 0
+// if none does.
+func (o *Outcome) Begin() int {
+	return max(0, slices.IndexFunc(o.Entries, func(e Entry) bool { return e.Verb == VerbBegins }))
 }
 
 // simEpoch is the wall-clock time at which every simulated World begins.
