@@ -37,7 +37,7 @@ type calls struct {
 
 func (q *calls) init(w *sched.World) {
 	q.mu.Init(w, "rcu queue")
-	q.wake = w.NewParker()
+	q.wake = w.NewParker().For("callbacks")
 }
 
 func (q *calls) report(s *Stats) {
@@ -169,7 +169,7 @@ func (d *Domain) settle(batch []func()) {
 // before the wait and restore after it, and between them the caller holds
 // nothing that a reader or a callback may wait for. Either may be nil.
 func (d *Domain) Drain(release, restore func()) {
-	done := d.w.NewParker()
+	done := d.w.NewParker().For("the drain of RCU")
 	d.urge()
 	d.Call(done.Unpark)
 	if release != nil {

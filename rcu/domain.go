@@ -66,7 +66,7 @@ func New(o Options) *Domain {
 	if o.Around == nil {
 		o.Around = func(_ *sched.Thread, batch func()) { batch() }
 	}
-	d := &Domain{w: o.World, opts: o, parker: o.World.NewParker()}
+	d := &Domain{w: o.World, opts: o, parker: o.World.NewParker().For("readers to leave")}
 	d.asymmetric = !o.Symmetric && !o.World.Simulated() && registerFence()
 	d.period.Init(d.w, "rcu period")
 	d.registry.mu.Init(d.w, "rcu registry")

@@ -30,7 +30,7 @@ type output struct {
 }
 
 func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
-	o := &output{conn: conn, ended: w.NewParker()}
+	o := &output{conn: conn, ended: w.NewParker().For(name + " output")}
 	o.mu.Init(w, name+" output")
 	o.work = sched.NewCond(&o.mu)
 	o.thread = w.Go(name+" writer", o.run)
