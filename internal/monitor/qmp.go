@@ -11,9 +11,12 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-// readSize is how much is read from a client at once: QEMU's 4 KiB would cost
-// twenty-five system calls for a large argument.
-const readSize = 64 << 10
+// How much is read from a client at once: QEMU's 4 KiB would cost twenty-five
+// system calls for a large argument, but most clients never fill them.
+const (
+	readFirst = 4 << 10
+	readSize  = 64 << 10
+)
 
 // qmpClient is one client of a QMP monitor: a thread that reads and runs what
 // is out of band, a queue, a coroutine that works it off, and an output.
@@ -65,9 +68,13 @@ func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool) {
 }
 
 func (c *qmpClient) read(conn io.Reader) {
-	buf := make([]byte, readSize)
-	for {
+	buf := make([]byte, readFirst)
+	for full := false; ; {
+		if full && len(buf) < readSize {
+			buf = make([]byte, readSize)
+		}
 		n, err := conn.Read(buf)
+		full = n == len(buf)
 		for p := buf[:n]; len(p) > 0; {
 			p = p[c.sess.Feed(p, c.accept):]
 			if !c.waitRoom() {
@@ -191,8 +198,11 @@ func (c *qmpClient) dispatch(co *coro.Co) {
 // half of ctx, while co yields. f may poll the main context.
 func (s *Set) ordinary(co *coro.Co, ctx *aio.Context, name string, f func()) {
 	ctx.OneShot("command", func() {
-		before := s.m.BQL.Label(cmp.Or(name, "command"))
+		label := cmp.Or(name, "command")
+		before := s.m.BQL.Label(label)
+		s.m.World.Note(sched.VerbEnters, label)
 		f()
+		s.m.World.Note(sched.VerbLeaves, label)
 		s.m.BQL.Label(before)
 		co.Wake()
 	})
