@@ -143,7 +143,7 @@ func StandardTable[Y any](h Handlers[Y]) (*Table[Y], error) {
 // bind makes commands of the rows that have a handler, and takes those
 // handlers out of bound.
 func bind[Y any](rows []row, prefix string, bound Handlers[Y]) []Command[Y] {
-	var cmds []Command[Y]
+	cmds := make([]Command[Y], 0, len(rows))
 	for _, r := range rows {
 		first, _, _ := strings.Cut(r.name, "|")
 		handler, ok := bound[prefix+first]

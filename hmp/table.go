@@ -17,7 +17,7 @@ type Table[Y any] struct {
 // description, on a name given twice, and on a row with both kinds of handler.
 func NewTable[Y any](rows []Command[Y]) (*Table[Y], error) {
 	t := &Table[Y]{cmds: slices.Clone(rows)}
-	names := make(map[string]bool)
+	names := make(map[string]bool, len(rows))
 	for i := range t.cmds {
 		c := &t.cmds[i]
 		for _, name := range strings.Split(c.Name, "|") {

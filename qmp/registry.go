@@ -34,7 +34,8 @@ type Policy struct {
 // NewRegistry returns a registry without commands, in the normal phase and
 // with a policy that accepts everything.
 func NewRegistry[Y any]() *Registry[Y] {
-	r := &Registry[Y]{byName: map[string]*entry[Y]{}}
+	const about = 128 // commands of a machine
+	r := &Registry[Y]{byName: make(map[string]*entry[Y], about), names: make([]string, 0, about)}
 	r.policy.Store(&Policy{})
 	return r
 }

@@ -146,8 +146,10 @@ func (s *Space) Seal() { copy(s.home, s.data) }
 // Reset returns every bit that a guest can change to its value at Seal; bits
 // that only the device changes stay.
 func (s *Space) Reset() {
-	for i := range s.data {
-		m := s.wmask[i] | s.w1c[i]
-		s.data[i] = s.data[i]&^m | s.home[i]&m
+	le := binary.LittleEndian
+	for i := 0; i < len(s.data); i += 8 { // the size is a multiple
+		data, home := s.data[i:i+8], s.home[i:i+8]
+		m := le.Uint64(s.wmask[i:i+8]) | le.Uint64(s.w1c[i:i+8])
+		le.PutUint64(data, le.Uint64(data)&^m|le.Uint64(home)&m)
 	}
 }
