@@ -1,6 +1,7 @@
 package bql_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -216,12 +217,61 @@ func mustPanic(t *testing.T, want string, f func()) {
 	f()
 }
 
+// BenchmarkUncontended takes and releases the lock under as many labels in
+// turn as its name says.
 func BenchmarkUncontended(b *testing.B) {
-	b.ReportAllocs()
+	labels := []string{
+		"pcie-mmcfg-mmio", "serial", "virtio-pci-notify", "virtio-pci-common", "virtio-pci-isr", "main loop",
+		"riscv.sifive.plic", "riscv.aclint.mtimer", "device_add", "call_rcu", "msix-table", "query-status",
+	}
+	for _, n := range []int{1, len(labels)} {
+		b.Run(fmt.Sprintf("labels=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			w := sched.NewWorld()
+			l, t := bql.New(w), w.Adopt("bench")
+			i := 0
+			for b.Loop() {
+				if i++; i >= n {
+					i = 0
+				}
+				l.Lock(t, labels[i])
+				l.Unlock(t)
+			}
+		})
+	}
+}
+
+// TestManyLabels counts more purposes than are told apart: none is lost, and
+// the table stays bounded.
+func TestManyLabels(t *testing.T) {
 	w := sched.NewWorld()
-	l, t := bql.New(w), w.Adopt("bench")
-	for b.Loop() {
-		l.Lock(t, "bench")
-		l.Unlock(t)
+	l, me := bql.New(w), w.Adopt("me")
+	const labels, rounds = 400, 3
+	for range rounds {
+		for i := range labels {
+			l.Lock(me, fmt.Sprint("label ", i))
+			l.Unlock(me)
+		}
+	}
+	var total uint64
+	seen := make(map[string]uint64)
+	for _, u := range l.Usage() {
+		if seen[u.Who] != 0 {
+			t.Errorf("%q is listed twice", u.Who)
+		}
+		seen[u.Who] = u.Holds.Count()
+		total += u.Holds.Count()
+	}
+	if total != labels*rounds {
+		t.Errorf("%d holds are counted, want %d", total, labels*rounds)
+	}
+	if seen["label 0"] != rounds || seen["other"] == 0 || len(seen) > 257 {
+		t.Errorf("the first label has %d holds, others %d, %d labels", seen["label 0"], seen["other"], len(seen))
+	}
+	l.ResetStats()
+	l.Lock(me, "label 0")
+	l.Unlock(me)
+	if u := l.Usage(); len(u) != 1 || u[0].Holds.Count() != 1 {
+		t.Errorf("after ResetStats: %v", u)
 	}
 }
