@@ -5,7 +5,7 @@ GO      ?= go
 LINTERS := bin/golangci-lint bin/staticcheck bin/govulncheck
 BENCH   ?= .
 
-.PHONY: help test race lint fmt-check fuzz-smoke bench e2e demo generate-check guest-check clean
+.PHONY: help test race lint fmt-check fuzz-smoke bench e2e demo seeds generate-check guest-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ e2e: ## end-to-end tests of the binary, in the module test/
 
 demo: ## plug and unplug a disk in a running guest, and show the timeline
 	$(GO) run ./cmd/backplane demo
+
+seeds: ## find the failing schedules of internal/scenario anew
+	$(GO) test ./internal/scenario -count=1 -run TestSeeds -update
 
 generate-check: ## regenerate code and fail if anything changes
 	tools/generate-check

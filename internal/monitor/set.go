@@ -27,7 +27,6 @@ package monitor
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 
 	"github.com/backplane-vm/backplane/coro"
@@ -46,6 +45,11 @@ type Config struct {
 	Chardevs func() []Chardev
 	// Options is the answer of query-command-line-options.
 	Options []api.CommandLineOptionInfo
+	// Extra are commands besides the schema's, and ExtraHuman handlers of
+	// standard human commands that this machine does not have; they are for
+	// scenarios.
+	Extra      []qmp.Command[*coro.Co]
+	ExtraHuman hmp.Handlers[*coro.Co]
 	// Policy is the order of contexts; "" means Ours.
 	Policy Policy
 }
@@ -67,7 +71,7 @@ type Set struct {
 	formats  *hmp.FormatDefaults // BQL; shared by all human monitors, as in QEMU
 
 	mu      sched.Mutex
-	clients map[client]struct{}
+	clients []client // in order of arrival, which is that in which they hear of things
 	closed  bool
 }
 
@@ -85,7 +89,7 @@ func (c *hmpClient) output() *output { return c.out }
 func New(m *machine.Machine, c Config) (*Set, error) {
 	s := &Set{
 		m: m, config: c, version: c.Version, policy: c.Policy,
-		clients: make(map[client]struct{}), formats: hmp.NewFormatDefaults(),
+		formats: hmp.NewFormatDefaults(),
 	}
 	if s.policy == "" {
 		s.policy = Ours
@@ -107,14 +111,14 @@ func (s *Set) join(c client) bool {
 	if s.closed {
 		return false
 	}
-	s.clients[c] = struct{}{}
+	s.clients = append(s.clients, c)
 	return true
 }
 
 func (s *Set) leave(c client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.clients, c)
+	s.clients = slices.DeleteFunc(s.clients, func(o client) bool { return o == c })
 }
 
 // ServeQMP talks QMP to the client at conn until either side ends it, and
@@ -129,7 +133,7 @@ func (s *Set) ServeHMP(conn io.ReadWriteCloser) { s.serveHMP(conn) }
 func (s *Set) each(f func(*qmpClient)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.clients {
+	for _, c := range s.clients {
 		if q, ok := c.(*qmpClient); ok {
 			f(q)
 		}
@@ -148,7 +152,7 @@ func (s *Set) versionText() string {
 func (s *Set) Close() {
 	s.mu.Lock()
 	s.closed = true
-	clients := slices.Collect(maps.Keys(s.clients))
+	clients := slices.Clone(s.clients)
 	s.mu.Unlock()
 	for _, c := range clients {
 		c.close()

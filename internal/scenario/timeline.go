@@ -14,6 +14,7 @@ type Timeline struct {
 	End     int      // the last scheduling point
 	Locks   []string // that were held, the big lock first
 	Failure string   // "" if all was well
+	Stuck   bool     // those that wait at the end do so for ever
 }
 
 // A Lane is what one thread did. Spans of one kind are in order and, but for
@@ -44,6 +45,7 @@ func NewTimeline(out sched.Outcome) *Timeline {
 	t := new(Timeline)
 	if out.Failure != nil {
 		t.Failure = out.Failure.Error()
+		t.Stuck = out.Failure.Kind == sched.Deadlock || out.Failure.Kind == sched.Leak
 	}
 	d := &drawing{t: t, lanes: make(map[uint64]*Lane), names: make(map[string]*Lane)}
 	for _, e := range out.Entries {

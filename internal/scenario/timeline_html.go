@@ -147,7 +147,7 @@ func (d *svg) lane(l *Lane, y int) {
 	}
 	for _, s := range l.Waited {
 		class := `fill="url(#wait)"`
-		if s.Open && d.t.Failure != "" {
+		if s.Open && d.t.Stuck {
 			class = `fill="url(#stuck)" class="stuck"`
 		}
 		d.rect(s, y+barTop, barHeight, class, fmt.Sprintf("%s waits for %s (%d to %d)", l.Thread, s.What, s.From, s.To))

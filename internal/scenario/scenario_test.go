@@ -1,0 +1,199 @@
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/backplane-vm/backplane/internal/machine/virt"
+	"github.com/backplane-vm/backplane/internal/monitor"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/sched"
+)
+
+var update = flag.Bool("update", false, "write testdata/seeds.txt anew")
+
+const seedsFile = "testdata/seeds.txt"
+
+const seedsHead = `# A failing schedule, shortened, of every cell of the table that fails: scenario,
+# policy, schedule (choice:pick), verdict. Schedules count choices, so any change
+# of the code that they run makes them another run's. make seeds writes this.
+`
+
+// regenerate is what to do when a schedule no longer means what it did.
+const regenerate = "; if the code on its path has changed, run make seeds and look at what differs"
+
+func newRegistry(t testing.TB) *qdev.Registry {
+	t.Helper()
+	registry, err := virt.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
+}
+
+// cell is a scenario under a policy.
+type cell struct {
+	s *Scenario
+	p monitor.Policy
+}
+
+func (c cell) String() string { return fmt.Sprintf("%s/%s", c.s.Letter, c.p) }
+
+func cells() (list []cell) {
+	for _, s := range All() {
+		for _, p := range monitor.Policies() {
+			list = append(list, cell{s, p})
+		}
+	}
+	return list
+}
+
+// littleRuns is how many interleavings of each cell are tried in every run of
+// the tests. backplane explore tries many more.
+const littleRuns = 150
+
+// Every cell is as Expect says, after a short exploration.
+func TestExpect(t *testing.T) {
+	registry := newRegistry(t)
+	for _, c := range cells() {
+		t.Run(c.String(), func(t *testing.T) {
+			t.Parallel()
+			got := Explore(context.Background(), registry, c.s, c.p, Budget{Runs: littleRuns})
+			if got.Verdict == got.Expected() {
+				return
+			}
+			t.Errorf("%s, want %s: %v", got.Verdict, got.Expected(), got.Failure)
+			if got.Failure != nil {
+				t.Logf("%s\n%s", got.Replay(), got.Failure.Stack)
+			}
+		})
+	}
+}
+
+// Every seed fails as it says; every cell that fails has one.
+func TestSeeds(t *testing.T) {
+	registry := newRegistry(t)
+	if *update {
+		writeSeeds(t, registry)
+	}
+	f, err := os.Open(seedsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	seeds, err := ReadSeeds(f)
+	if err != nil {
+		t.Fatalf("%s: %v", seedsFile, err)
+	}
+	have := make(map[string]bool)
+	for _, seed := range seeds {
+		have[cell{seed.Scenario, seed.Policy}.String()] = true
+		out := seed.Scenario.Simulate(registry, seed.Policy, sched.Options{Chooser: sched.Replay(seed.Schedule)})
+		if got := VerdictOf(out); got != seed.Verdict {
+			t.Errorf("%v: %s (%v)%s", seed, got, out.Failure, regenerate)
+		}
+		if seed.Verdict != seed.Scenario.Expected(seed.Policy) {
+			t.Errorf("%v: %s is expected", seed, seed.Scenario.Expected(seed.Policy))
+		}
+	}
+	for _, c := range cells() {
+		if c.s.Expected(c.p) != Fine && !have[c.String()] {
+			t.Errorf("%s fails under %s and has no seed%s", c.s.Letter, c.p, regenerate)
+		}
+	}
+}
+
+// seedRuns is how long a failure is looked for when seeds are written.
+const seedRuns = 20_000
+
+func writeSeeds(t *testing.T, registry *qdev.Registry) {
+	var b bytes.Buffer
+	b.WriteString(seedsHead)
+	for _, c := range cells() {
+		if c.s.Expected(c.p) == Fine {
+			continue
+		}
+		got := Explore(context.Background(), registry, c.s, c.p, Budget{Runs: seedRuns})
+		if got.Verdict != got.Expected() {
+			t.Errorf("%v: %s, want %s", c, got.Verdict, got.Expected())
+			continue
+		}
+		fmt.Fprintln(&b, Seed{c.s, c.p, got.Verdict, got.Schedule})
+	}
+	if err := os.WriteFile(seedsFile, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run with equal choices is equal, to the last line of its schedule.
+func TestDeterministic(t *testing.T) {
+	registry := newRegistry(t)
+	for _, c := range cells() {
+		for seed := range uint64(5) {
+			one := c.s.Simulate(registry, c.p, sched.Options{Chooser: sched.Random(seed, 3), Log: true})
+			schedule := sched.ScheduleOf(one.Choices)
+			two := c.s.Simulate(registry, c.p, sched.Options{Chooser: sched.Replay(schedule), Log: true})
+			if VerdictOf(one) != VerdictOf(two) {
+				t.Errorf("%v: %s, then %s, of %v", c, VerdictOf(one), VerdictOf(two), schedule)
+			}
+			for i := range min(len(one.Log), len(two.Log)) {
+				if one.Log[i] != two.Log[i] {
+					t.Errorf("%v: the replay of %v differs at\n%s\n%s", c, schedule, one.Log[i], two.Log[i])
+					break
+				}
+			}
+			if len(one.Log) != len(two.Log) {
+				t.Errorf("%v: %d lines, then %d", c, len(one.Log), len(two.Log))
+			}
+		}
+	}
+}
+
+func TestReadSeeds(t *testing.T) {
+	want := Seed{Find("A"), monitor.RFC, RuleBroken, sched.Schedule{{At: 3, Pick: 1}, {At: 20, Pick: 2}}}
+	got, err := ReadSeeds(strings.NewReader("# a remark\n\n" + want.String() + "\nC split - deadlock\n"))
+	if err != nil || len(got) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if got[0].String() != want.String() || got[1].Verdict != Deadlocked || len(got[1].Schedule) != 0 {
+		t.Errorf("got %v", got)
+	}
+	for line, want := range map[string]string{
+		"A ours 1:1":       "is not SCENARIO POLICY SCHEDULE VERDICT",
+		"Z ours 1:1 fine":  "there is no scenario Z",
+		"A best 1:1 fine":  "does not accept value 'best'",
+		"A ours 1-1 fine":  "is no schedule",
+		"\nA ours x: fine": "line 2: ",
+	} {
+		if _, err := ReadSeeds(strings.NewReader(line)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// An exploration that is told to stop stops.
+func TestExploreStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	registry := newRegistry(t)
+	got := Explore(ctx, registry, Find("H"), monitor.Ours, Budget{Runs: 1 << 30, Progress: func(int) { cancel() }})
+	if got.Tried != progressEvery || got.Verdict != Fine {
+		t.Errorf("%d runs, %s", got.Tried, got.Verdict)
+	}
+}
+
+func BenchmarkSimulate(b *testing.B) {
+	registry := newRegistry(b)
+	for _, s := range All() {
+		b.Run(s.Letter, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				s.Simulate(registry, monitor.Ours, sched.Options{Chooser: sched.Random(uint64(i), 8)})
+			}
+		})
+	}
+}
