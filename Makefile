@@ -42,8 +42,8 @@ e2e: ## end-to-end tests of the binary, in the module test/
 demo: ## plug and unplug a disk in a running guest, and show the timeline
 	$(GO) run ./cmd/backplane demo
 
-seeds: ## find the failing schedules of internal/scenario anew
-	$(GO) test ./internal/scenario -count=1 -run TestSeeds -update
+seeds: ## find the failing schedules of internal/scenario, and the table of docs/scenarios, anew
+	$(GO) test ./internal/scenario -count=1 -run 'TestSeeds|TestPages' -update
 
 generate-check: ## regenerate code and fail if anything changes
 	tools/generate-check

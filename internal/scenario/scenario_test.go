@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -126,6 +127,51 @@ func writeSeeds(t *testing.T, registry *qdev.Registry) {
 		fmt.Fprintln(&b, Seed{c.s, c.p, got.Verdict, got.Schedule})
 	}
 	if err := os.WriteFile(seedsFile, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const docs = "../../docs/scenarios"
+
+// Every scenario has a page, and the table of the overview is what Expect says.
+func TestPages(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| |")
+	for _, p := range monitor.Policies() {
+		fmt.Fprintf(&table, " %s |", p)
+	}
+	table.WriteString("\n|---|" + strings.Repeat("---|", len(monitor.Policies())) + "\n")
+	for _, s := range All() {
+		name := strings.ToLower(s.Letter) + ".md"
+		fmt.Fprintf(&table, "| [%s: %s](%s) |", s.Letter, s.Name, name)
+		for _, p := range monitor.Policies() {
+			mark := map[bool]string{true: "", false: "**"}[s.Expected(p) == Fine]
+			fmt.Fprintf(&table, " %s%s%s |", mark, s.Expected(p), mark)
+		}
+		table.WriteString("\n")
+		page, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil || !strings.HasPrefix(string(page), "# "+s.Letter+": ") {
+			t.Errorf("no page about %s: %v", s.Letter, err)
+		}
+	}
+	name := filepath.Join(docs, "README.md")
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok1 := strings.Cut(string(raw), "<!-- table -->\n")
+	_, tail, ok2 := strings.Cut(rest, "<!-- end -->")
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no place for the table", name)
+	}
+	text := head + "<!-- table -->\n" + table.String() + "<!-- end -->" + tail
+	if text == string(raw) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the table in %s is out of date: run make seeds", name)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
