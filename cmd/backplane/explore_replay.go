@@ -58,8 +58,8 @@ func parseSeed(text string) (sched.Chooser, error) {
 // threadStyles are the colours of threads, in order of appearance.
 var threadStyles = []string{cyan, yellow, green, "35", "34", "36;2", "33;2", "32;2"}
 
-// schedule prints what happened: a line for each entry, a change of threads
-// marked by a blank column.
+// schedule prints what happened: a line for each entry, and one for each choice
+// that sets the run apart from the plain one.
 func (t *exploreText) schedule(out sched.Outcome, setup bool) {
 	begin := 0
 	if !setup {
@@ -70,6 +70,7 @@ func (t *exploreText) schedule(out sched.Outcome, setup bool) {
 	}
 	t.print("%s\n", t.paint.in(bold, " step      time  thread         what"))
 	styles := make(map[string]string)
+	deviations := sched.ScheduleOf(out.Choices)
 	for i, e := range out.Entries {
 		style, ok := styles[e.Thread]
 		if !ok && e.Thread != "" {
@@ -78,6 +79,11 @@ func (t *exploreText) schedule(out sched.Outcome, setup bool) {
 		}
 		if i < begin || e.Quiet() {
 			continue
+		}
+		for len(deviations) > 0 && deviations[0].At < e.Choice {
+			d := deviations[0]
+			t.print("%s\n", t.paint.in(bold, fmt.Sprintf("                 ------ choice %d: thread %d goes on, of 0 to %d", d.At, d.Pick, out.Choices[d.At].N-1)))
+			deviations = deviations[1:]
 		}
 		if e.Verb == sched.VerbFails {
 			style = "1;" + red

@@ -94,6 +94,10 @@ func TestExploreReplay(t *testing.T) {
 	if len(all.out) <= len(r.out) || strings.Contains(all.out, "--setup prints") {
 		t.Errorf("--setup prints no more:\n%s", all.out)
 	}
+	other := runWith("", "explore", "--scenario", "C", "--policy", "split", "--seed", "80:1")
+	if !strings.Contains(other.out, "------ choice 80: thread 1 goes on, of 0 to ") {
+		t.Errorf("the deviation is not marked:\n%s", other.out)
+	}
 	fine := runWith("", "explore", "--scenario", "C", "--policy", "ours", "--seed", "random:3:5")
 	if fine.status != statusOK || !strings.Contains(fine.out, "C under ours: fine after ") {
 		t.Errorf("status %d\n%s", fine.status, fine.out)

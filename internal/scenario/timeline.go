@@ -14,7 +14,14 @@ type Timeline struct {
 	End     int      // the last scheduling point
 	Locks   []string // that were held, the big lock first
 	Failure string   // "" if all was well
+	Turns   []Turn   // choices that set the run apart from the plain one
 	Stuck   bool     // those that wait at the end do so for ever
+}
+
+// A Turn is a choice that was answered with something other than 0.
+type Turn struct {
+	Step int
+	sched.Deviation
 }
 
 // A Lane is what one thread did. Spans of one kind are in order and, but for
@@ -48,7 +55,12 @@ func NewTimeline(out sched.Outcome) *Timeline {
 		t.Stuck = out.Failure.Kind == sched.Deadlock || out.Failure.Kind == sched.Leak
 	}
 	d := &drawing{t: t, lanes: make(map[uint64]*Lane), names: make(map[string]*Lane)}
+	turns := sched.ScheduleOf(out.Choices)
 	for _, e := range out.Entries {
+		for len(turns) > 0 && turns[0].At < e.Choice {
+			t.Turns = append(t.Turns, Turn{d.step, turns[0]})
+			turns = turns[1:]
+		}
 		d.add(e)
 	}
 	d.finish()

@@ -36,12 +36,16 @@ type PageRun struct {
 }
 
 // Write writes the document.
-func (p *Page) Write(w io.Writer) error { return pageTemplate.Execute(w, p) }
+func (p *Page) Write(w io.Writer) error {
+	t, err := template.New("page").Parse(pageText)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, p)
+}
 
 //go:embed timeline.html
 var pageText string
-
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
 // Sizes of the drawing, in pixels.
 const (
@@ -171,6 +175,10 @@ func (d *svg) end() {
 	if t.Begin > 0 {
 		fmt.Fprintf(&d.b, `<line class="begin" x1="%[1]d" y1="4" x2="%[1]d" y2="%[2]d"><title>the machine is built; the scenario begins</title></line>`,
 			t.x(t.Begin), t.Height()-12)
+	}
+	for _, turn := range t.Turns {
+		x := t.x(turn.Step)
+		fmt.Fprintf(&d.b, `<path class="turn" d="M%d 16 l5 9 h-10 z"><title>choice %d: thread %d of those that can goes on, not thread 0</title></path>`, x, turn.At, turn.Pick)
 	}
 	if t.Failure != "" {
 		fmt.Fprintf(&d.b, `<line class="failure" x1="%[1]d" y1="4" x2="%[1]d" y2="%[2]d"><title>%[3]s</title></line>`,

@@ -114,7 +114,7 @@ func TestPage(t *testing.T) {
 	}
 	text := b.String()
 	for _, want := range []string{"a &lt;title&gt;", `href="#A-nested"`, `id="A-nested"`, "&lt;about&gt;", "run --seed 1:2",
-		"test waits for mutex b, held by other", "holds a&lt;b&gt;", "a section"} {
+		"test waits for mutex b, held by other", "holds a&lt;b&gt;", "a section", `class="turn"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in the page", want)
 		}
