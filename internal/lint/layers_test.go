@@ -87,7 +87,7 @@ const layers = `
 	internal/monitor < internal/launch < backplane < backplanetest < cmd/backplane;
 
 	# The machine under test: in a simulated World, and tormented.
-	internal/monitor < internal/scenario;
+	internal/monitor < internal/scenario < cmd/backplane;
 	internal/launch < internal/torture;
 `
 
