@@ -243,3 +243,21 @@ func BenchmarkSimulate(b *testing.B) {
 		})
 	}
 }
+
+// What ReadSeeds takes it takes again from String.
+func FuzzReadSeeds(f *testing.F) {
+	f.Add("A nested 97:2 re-entered\n# remark\nC split - deadlock\n")
+	f.Add("B ours 1:1,2:3 rule broken")
+	f.Fuzz(func(t *testing.T, text string) {
+		seeds, err := ReadSeeds(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, s := range seeds {
+			again, err := ReadSeeds(strings.NewReader(s.String()))
+			if err != nil || len(again) != 1 || again[0].String() != s.String() {
+				t.Errorf("%q: %v, %v", s, again, err)
+			}
+		}
+	})
+}
