@@ -155,8 +155,8 @@ func (b *exploreBar) draw() {
 	slices.Sort(letters)
 	full := min(barWidth, barWidth*sum/max(b.of, 1))
 	bar := strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
-	fmt.Fprintf(b.line.w, "%s%s %3d%%  %d/%d cells  %s interleavings  %s", eraseLine, bar, 100*sum/max(b.of, 1),
-		b.finished, b.cells, grouped(uint64(sum)), strings.Join(letters, ", "))
+	fmt.Fprintf(b.line.w, "%s%.79s", eraseLine, fmt.Sprintf("%s %3d%%  %d/%d cells  %s  %s", bar, 100*sum/max(b.of, 1),
+		b.finished, b.cells, grouped(uint64(sum)), strings.Join(letters, ", ")))
 	b.line.shown = true
 }
 
