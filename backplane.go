@@ -44,6 +44,9 @@ type Config struct {
 	Console io.Writer
 	// Warn takes messages for whoever runs the machine; nil drops them.
 	Warn func(text string)
+	// KeepGOMAXPROCS forbids Start to raise GOMAXPROCS, which is the whole
+	// process's: see there.
+	KeepGOMAXPROCS bool
 }
 
 // ErrClosed is returned by calls on a machine that has been closed.
@@ -51,14 +54,15 @@ var ErrClosed = machine.ErrClosed
 
 // A Machine is one virtual machine.
 type Machine struct {
-	vm      *launch.VM
-	console *console
+	vm       *launch.VM
+	console  *console
+	removals removals
 }
 
 // New makes a machine that does not run yet. Errors have QEMU's words.
 func New(c Config) (*Machine, error) {
 	m := new(Machine)
-	o := launch.Options{Warn: c.Warn}
+	o := launch.Options{Warn: c.Warn, KeepProcessors: c.KeepGOMAXPROCS}
 	if c.Console != nil {
 		m.console = newConsole(c.Console)
 		o.Console = m.console
@@ -72,6 +76,7 @@ func New(c Config) (*Machine, error) {
 		return nil, err
 	}
 	m.vm = vm
+	vm.Machine.Observe(m.removals.observe)
 	if m.console != nil {
 		m.console.start(vm.Machine)
 	}
@@ -79,6 +84,12 @@ func New(c Config) (*Machine, error) {
 }
 
 // Start lets the machine run; the guest too, unless -S was among the flags.
+//
+// Harts that compute never leave the processor, so Start raises GOMAXPROCS to
+// the machine's harts and two if it is less, and leaves it there. That is
+// a setting of the whole process, and it ends the runtime's own adjustment of
+// it. A process that knows better, such as one with many busy machines, whose
+// harts add up, sets it itself; [Config].KeepGOMAXPROCS forbids it.
 func (m *Machine) Start() error { return m.vm.Start() }
 
 // Done is closed once the machine is to end: the guest powered off, a client

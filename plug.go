@@ -2,14 +2,10 @@ package backplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/qdev"
-	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
@@ -55,66 +51,4 @@ func (m *Machine) Plug(ctx context.Context, d Device) error {
 		return gone
 	}
 	return err
-}
-
-// unplugRetry is how long Unplug lets a guest be that is busy with the slot
-// before it looks again, in nanoseconds.
-const unplugRetry = 1_000_000
-
-// Unplug asks the guest to let a device go and returns once it has, and
-// everything that the device held is free: its id, its drive, its slot. A
-// guest that is busy with the slot (its power indicator blinks) is asked as
-// soon as it is not; one that does not answer is asked again after five
-// seconds, as QEMU lets one. When ctx ends first, Unplug returns its error,
-// and the request stands: the device may still go later.
-func (m *Machine) Unplug(ctx context.Context, id string) error {
-	vm := m.vm.Machine
-	var result error
-	gone := vm.Do("unplug", func(co *coro.Co) {
-		d, err := vm.Devices.Find(id)
-		if err != nil {
-			result = err
-			return
-		}
-		base := d.Dev()
-		base.Ref()
-		path := base.CanonicalPath()
-		base.Unref()
-		result = m.unplug(ctx, co, id, path)
-	})
-	if gone != nil {
-		return gone
-	}
-	return result
-}
-
-// unplug asks until the device called id, which is at path, has gone.
-func (m *Machine) unplug(ctx context.Context, co *coro.Co, id, path string) error {
-	vm := m.vm.Machine
-	for {
-		err := vm.Devices.Del(id)
-		var e *qerr.Error
-		switch {
-		case err == nil, busy(err):
-		case errors.As(err, &e) && e.Class == qerr.DeviceNotFound:
-			// Taken off, but perhaps not yet free: that is when the path is.
-			if o, _ := vm.QOM.Resolve(path); o == nil {
-				vm.RCU.DrainCo(co)
-				return nil
-			}
-		default:
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		aio.Sleep(co, vm.Realtime, unplugRetry)
-	}
-}
-
-// busy says whether device_del was refused because the guest, or an earlier
-// request, is at it.
-func busy(err error) bool {
-	s := err.Error()
-	return strings.HasPrefix(s, "Hot-unplug failed: guest is busy") || strings.HasSuffix(s, "is already in the process of unplug")
 }

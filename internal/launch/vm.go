@@ -22,6 +22,8 @@ type Options struct {
 	Warn func(text string)
 	// Console, if set, takes what the guest prints instead of -serial.
 	Console virt.Serial
+	// KeepProcessors forbids Start to raise GOMAXPROCS.
+	KeepProcessors bool
 }
 
 // A VM is a machine with all that its command line asked for.
@@ -153,8 +155,12 @@ func (vm *VM) addDrive(d *opts.Drive, n int) error {
 	return err
 }
 
-// Start lets the machine run: the guest too, unless -S was given.
+// Start lets the machine run: the guest too, unless -S was given. It makes
+// room for the harts among the process's goroutines ([Options].KeepProcessors).
 func (vm *VM) Start() error {
+	if !vm.options.KeepProcessors {
+		reserveProcessors(len(vm.Machine.CPUs()))
+	}
 	vm.Machine.Start()
 	if vm.plan.paused {
 		return nil
