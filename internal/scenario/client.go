@@ -17,7 +17,7 @@ type Client struct {
 	parser qobject.Parser
 	lines  []*qobject.Dict // parsed and not yet taken
 	Events []string        // names of events seen, with the device for DEVICE_DELETED
-	sent   int
+	buf    []byte
 }
 
 // Connect makes a client that has left negotiation mode, with out-of-band
@@ -42,10 +42,12 @@ func (c *Client) Send(command string) {
 
 // next returns the next message of any kind.
 func (c *Client) next() *qobject.Dict {
-	buf := make([]byte, 4096)
+	if c.buf == nil {
+		c.buf = make([]byte, 4096)
+	}
 	for len(c.lines) == 0 {
-		n, err := c.conn.Read(buf)
-		c.parser.Feed(buf[:n], func(v any, perr error) {
+		n, err := c.conn.Read(c.buf)
+		c.parser.Feed(c.buf[:n], func(v any, perr error) {
 			if d, ok := v.(*qobject.Dict); ok && perr == nil {
 				c.lines = append(c.lines, d)
 			}

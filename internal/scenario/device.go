@@ -41,9 +41,13 @@ func (l *Lab) AddDevice(name string, n int, onWrite func(value uint64)) *Device 
 
 func (d *Device) enter() {
 	d.inside++
+	d.l.World.Note(sched.VerbEnters, d.name)
 	if d.inside > 1 {
 		panic(sched.Violation{Kind: ReEntered, Text: fmt.Sprintf("two threads are inside the emulation of %s", d.name)})
 	}
 }
 
-func (d *Device) leave() { d.inside-- }
+func (d *Device) leave() {
+	d.inside--
+	d.l.World.Note(sched.VerbLeaves, d.name)
+}
