@@ -14,11 +14,11 @@ const spareProcessors = 2
 // GOMAXPROCS is the process's, so this is a policy and not the machine's
 // business alone: it is only ever raised, and not given back, for other
 // machines may count on it. Harts of several machines are not added up, for
-// most of a process's machines idle. Machines that start at the same time do
-// not lower what the other has set.
+// most of a process's machines idle. The runtime's look and change are two
+// steps: of machines that start at the very same moment the smaller one's may
+// be what stays, so a process that does that sets GOMAXPROCS itself.
 func reserveProcessors(harts int) {
-	want := harts + spareProcessors
-	for runtime.GOMAXPROCS(0) < want {
-		want = max(want, runtime.GOMAXPROCS(want))
+	if want := harts + spareProcessors; runtime.GOMAXPROCS(0) < want {
+		runtime.GOMAXPROCS(want)
 	}
 }
