@@ -52,7 +52,9 @@ type Context struct {
 // NewContext returns an empty context. mayPoll, if not nil, is asserted at
 // every poll: the machine passes one that says whether the BQL is held.
 func NewContext(w *sched.World, name string, mayPoll func() bool) *Context {
-	return &Context{w: w, name: name, held: mayPoll, timers: make(timerSet), live: make(map[*coro.Co]struct{})}
+	c := &Context{w: w, name: name, held: mayPoll, timers: make(timerSet), live: make(map[*coro.Co]struct{})}
+	c.mu.Init(w, "context "+name)
+	return c
 }
 
 // Name returns the context's name.

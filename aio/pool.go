@@ -33,7 +33,9 @@ type job struct {
 
 // NewPool returns a pool of at most max workers. None runs until needed.
 func NewPool(w *sched.World, max int) *Pool {
-	return &Pool{w: w, max: max, workers: make(map[*sched.Thread]struct{})}
+	p := &Pool{w: w, max: max, workers: make(map[*sched.Thread]struct{})}
+	p.mu.Init(w, "pool")
+	return p
 }
 
 // Run runs f on a worker and yields co until it has returned. f runs without

@@ -89,6 +89,9 @@ const layers = `
 	# The machine under test: in a simulated World, and tormented.
 	internal/monitor < internal/scenario < cmd/backplane;
 	internal/launch < internal/torture;
+
+	# Pages; their tests ask the program.
+	NONE < docs;
 `
 
 // testOnly are the packages from outside that only test files may import.

@@ -47,6 +47,9 @@ type Config struct {
 	World *sched.World
 	// Registry holds the classes of devices the machine can have.
 	Registry *qdev.Registry
+	// Refuse, if set and it returns an error, makes device_add and device_del
+	// fail; see qdev.Config.
+	Refuse func(command string) error
 	// Warn takes messages for whoever runs the machine; nil drops them. It
 	// may be called from any thread and must not block for long.
 	Warn func(text string)
@@ -104,7 +107,7 @@ func New(c Config) *Machine {
 	m.Loop = aio.NewMainLoop(w, m.BQL)
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
-	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
+	m.Blocks = block.NewGraph(m.Pool, m.Realtime)
 	m.Locked("new", m.makeTrees)
 	return m
 }
@@ -121,6 +124,7 @@ func (m *Machine) makeTrees() {
 	m.Devices = qdev.New(qdev.Config{
 		Registry: m.Registry, QOM: m.QOM, RCU: m.RCU, Clock: m.Virtual.Now,
 		Backends:    backends{m.Blocks},
+		Refuse:      m.Refuse,
 		Deleted:     func(id, path string) { m.emit(DeviceDeleted{ID: id, Path: path}) },
 		UnplugError: func(id, path string) { m.emit(DeviceUnplugError{ID: id, Path: path}) },
 	})
@@ -139,15 +143,15 @@ func (m *Machine) Locked(who string, f func()) {
 // asked.
 var ErrClosed = errors.New("machine: closed")
 
-// Do runs f as a coroutine of the main context and waits until it has
-// returned, for callers that are no thread of the machine and hold no lock of
+// Do runs f as a coroutine of the iohandler context, so in nobody's nested
+// poll, and waits until it has returned, for callers that are no thread of the machine and hold no lock of
 // it. It returns [ErrClosed] if the machine is closed first.
 func (m *Machine) Do(name string, f func(co *coro.Co)) error {
 	if !m.reachable.Load() {
 		return ErrClosed
 	}
 	done, finished := m.World.NewParker(), false
-	m.Loop.Main.Spawn(name, func(co *coro.Co) {
+	m.Loop.IOHandler.Spawn(name, func(co *coro.Co) {
 		defer done.Unpark()
 		f(co)
 		finished = true

@@ -95,7 +95,7 @@ func (m *Machine) resetDevices() {
 // RequestReset has the machine reset soon. It is for devices and other callers
 // that hold the BQL and cannot yield.
 func (m *Machine) RequestReset(cause ShutdownCause) {
-	m.Loop.Main.Spawn("reset", func(co *coro.Co) { m.Reset(co, cause) })
+	m.Loop.IOHandler.Spawn("reset", func(co *coro.Co) { m.Reset(co, cause) })
 }
 
 // RequestPowerdown asks the guest to power down. The virt board without a

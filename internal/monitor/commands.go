@@ -24,7 +24,7 @@ type handlers struct {
 func (s *Set) bindCommands() error {
 	s.commands = qmp.NewRegistry[*coro.Co]()
 	h := &handlers{s: s, m: s.m}
-	for _, c := range h.commandTable() {
+	for _, c := range append(h.commandTable(), s.config.Extra...) {
 		if err := s.commands.Add(c); err != nil {
 			return fmt.Errorf("monitor: %w", err)
 		}

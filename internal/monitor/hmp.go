@@ -110,7 +110,7 @@ func (c *hmpClient) work() {
 			c.busy = false
 			c.mu.Unlock()
 		case inv.Coroutine():
-			c.set.m.Loop.Main.Spawn("hmp-command", func(co *coro.Co) { c.finish(co, inv) })
+			c.set.coroutineContext().Spawn("hmp-command", func(co *coro.Co) { c.finish(co, inv) })
 			return
 		default:
 			inv.Run()

@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"maps"
+
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/internal/machine"
@@ -70,7 +72,7 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 	yields := func(f func(co *coro.Co)) handler {
 		return handler{RunCo: func(co *coro.Co, _ *hmp.Call, _ *hmp.Args) error { f(co); return nil }}
 	}
-	return hmp.StandardTable(hmp.Handlers[*coro.Co]{
+	bound := hmp.Handlers[*coro.Co]{
 		"quit": plain(func(*hmp.Call) error { h.m.RequestShutdown(machine.HostQMPQuit); return nil }),
 		"cont": yields(h.m.Cont),
 		"stop": yields(h.m.Stop),
@@ -92,7 +94,9 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 		"info block":   {Run: h.infoBlock},
 		"info qtree":   {Run: h.infoQTree},
 		"info mtree":   {Run: h.infoMTree},
-	})
+	}
+	maps.Copy(bound, h.s.config.ExtraHuman)
+	return hmp.StandardTable(bound)
 }
 
 // humanDeviceAdd is device_add; an option "help" or "?" asks what there is.

@@ -19,9 +19,11 @@ type Policy string
 
 // The policies.
 const (
-	// Ours: ordinary commands in a bottom half of the iohandler context,
-	// coroutine commands in the main context, device_add a coroutine that
-	// yields for the grace period of a failure, HMP asynchronous.
+	// Ours: every command in the iohandler context, ordinary ones in a bottom
+	// half; a coroutine command moves to the main context only for what
+	// somebody may wait for there, such as a request that is in flight
+	// (block_resize). device_add is a coroutine that yields for the grace
+	// period of a failure; HMP is asynchronous.
 	Ours Policy = "ours"
 	// Nested is QEMU 5.2 to 8.1: every command in the main context, so also
 	// from nested polls in vCPU threads; device_add drops the BQL and blocks;
@@ -54,6 +56,14 @@ func ParsePolicy(name string) (Policy, error) {
 	return "", qerr.New("Parameter 'x-dispatch' does not accept value '%s'", name)
 }
 
+// coroutineContext is where coroutine commands begin.
+func (s *Set) coroutineContext() *aio.Context {
+	if s.policy == Ours || s.policy == IOHandler {
+		return s.m.Loop.IOHandler
+	}
+	return s.m.Loop.Main
+}
+
 // everythingInMain reports whether the dispatcher works in the main context.
 func (p Policy) everythingInMain() bool { return p == Nested || p == RFC }
 
@@ -63,6 +73,15 @@ func (p Policy) humanNests() bool { return p == Nested || p == Split || p == IOH
 // drains reports whether a device_add that is no coroutine drains RCU, with
 // the BQL dropped: always until QEMU 8.1, later after a failure only.
 func (p Policy) drains(failed bool) bool { return p == Nested || failed }
+
+// JobContext is where a job that a command starts first runs. Up to QEMU 10.0
+// that is the main context, so a job can begin inside a vCPU's nested poll.
+func (s *Set) JobContext() *aio.Context {
+	if s.policy == Ours {
+		return s.m.Loop.IOHandler
+	}
+	return s.m.Loop.Main
+}
 
 // commandTable returns the commands as the policy has them.
 func (h *handlers) commandTable() []qmp.Command[*coro.Co] {

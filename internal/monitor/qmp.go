@@ -21,10 +21,9 @@ const (
 // qmpClient is one client of a QMP monitor: a thread that reads and runs what
 // is out of band, a queue, a coroutine that works it off, and an output.
 //
-// The coroutine lives in the iohandler context, which no nested poll serves.
-// An ordinary command runs there in a bottom half; for a coroutine command
-// the coroutine moves to the main context, so that somebody who waits there
-// can bring the command to its end, and back after it.
+// The coroutine lives in the iohandler context, which no nested poll serves,
+// and runs commands there: an ordinary one in a bottom half, a coroutine
+// command in place. Other policies move it; see [Policy].
 type qmpClient struct {
 	set  *Set
 	sess *qmp.Session[*coro.Co]
@@ -169,18 +168,15 @@ func (c *qmpClient) dispatch(co *coro.Co) {
 		if !ok {
 			return
 		}
-		ordinary, coroutine := loop.IOHandler, loop.Main
-		switch {
-		case c.set.policy.everythingInMain():
+		ordinary := loop.IOHandler
+		if c.set.policy.everythingInMain() {
 			ordinary = loop.Main
 			aio.MoveTo(co, loop.Main)
-		case c.set.policy == IOHandler:
-			coroutine = loop.IOHandler
 		}
 		var reply []byte
 		inv := c.sess.Prepare(c.ctx, r)
 		if inv.Coroutine() {
-			aio.MoveTo(co, coroutine)
+			aio.MoveTo(co, c.set.coroutineContext())
 			reply = inv.DispatchCo(co, nil)
 			if !c.set.policy.everythingInMain() {
 				aio.MoveTo(co, loop.IOHandler)

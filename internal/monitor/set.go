@@ -7,9 +7,11 @@
 //   - An ordinary command: in a bottom half of the iohandler context, under the
 //     BQL. Nested polls do not serve that context, so a command never runs in
 //     the middle of a device's emulation.
-//   - A coroutine command: in a coroutine that has moved to the main context.
-//     It may yield; whoever waits for it by polling the main context brings it
-//     to its end. It never polls and never drops the BQL.
+//   - A coroutine command: in a coroutine of the iohandler context, for the
+//     same reason. It may yield; it never polls and never drops the BQL. For the
+//     time in which others may wait for it (block_resize has a request in
+//     flight) it moves to the main context, so that whoever waits there brings
+//     it to its end.
 //   - An out-of-band command: at once, on the thread that reads its client,
 //     without the BQL.
 //

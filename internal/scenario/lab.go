@@ -18,6 +18,8 @@ package scenario
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/monitor"
@@ -38,6 +40,9 @@ type Lab struct {
 	PCI     *pci.GPEXHost
 	clients []*Client
 	vcpus   []*sched.Thread
+	nested  string                                  // the device in whose emulation device_add ran, if it did
+	screen  func(co *coro.Co, call *hmp.Call) error // HMP's eject, if a scenario has one
+	extra   map[string]func()                       // ordinary commands x-test-...
 }
 
 // Where things are in the lab's memory map.
@@ -57,10 +62,21 @@ const ReEntered sched.Kind = "re-entered"
 // root ports rp0, rp1, ...
 func newLab(w *sched.World, registry *qdev.Registry, policy monitor.Policy, ports int) *Lab {
 	l := &Lab{World: w, Policy: policy}
-	l.Machine = machine.New(machine.Config{World: w, Registry: registry})
+	l.extra = make(map[string]func())
+	l.Machine = machine.New(machine.Config{World: w, Registry: registry, Refuse: func(string) error {
+		if device := l.Machine.BQL.Emulating(); device != "" {
+			l.nested = device
+		}
+		return nil
+	}})
 	l.Machine.Board = board{l}
 	var err error
-	l.Set, err = monitor.New(l.Machine, monitor.Config{Version: qmp.Version{Major: 10, Micro: 2}, Policy: policy})
+	l.Set, err = monitor.New(l.Machine, monitor.Config{
+		Version: qmp.Version{Major: 10, Micro: 2}, Policy: policy, Extra: l.commands(),
+		ExtraHuman: hmp.Handlers[*coro.Co]{"eject": {RunCo: func(co *coro.Co, call *hmp.Call, _ *hmp.Args) error {
+			return l.screen(co, call)
+		}}},
+	})
 	check(err)
 	l.Machine.Locked("board", func() {
 		dev, err := l.Machine.Devices.Create("gpex-pcihost")
@@ -82,6 +98,21 @@ func newLab(w *sched.World, registry *qdev.Registry, policy monitor.Policy, port
 	})
 	l.Machine.Start()
 	return l
+}
+
+// commands are what scenarios add to the monitor: an ordinary command, which
+// calls what they put into extra, and one that runs out of band.
+func (l *Lab) commands() []qmp.Command[*coro.Co] {
+	run := func(name string) qmp.Command[*coro.Co] {
+		return qmp.Command[*coro.Co]{Name: name, Run: func(*qmp.Call, *qobject.Dict) (any, error) {
+			l.extra[name]()
+			return nil, nil
+		}}
+	}
+	oob := run("x-test-oob")
+	oob.Options = qmp.AllowOOB
+	oob.Run = func(*qmp.Call, *qobject.Dict) (any, error) { return nil, nil }
+	return []qmp.Command[*coro.Co]{run("x-test-job"), run("x-test-query"), oob}
 }
 
 // close takes the machine down once everybody is done with it.
