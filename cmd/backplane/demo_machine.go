@@ -50,7 +50,6 @@ func startDemo(ctx context.Context, o demoOptions) (*demoMachine, error) {
 
 // start starts the guest, connects, and waits until the guest is up.
 func (m *demoMachine) start(ctx context.Context, o demoOptions) (err error) {
-	reserveProcessors(o.harts)
 	m.started = m.Clock()
 	if err := m.machine.Start(); err != nil {
 		return err

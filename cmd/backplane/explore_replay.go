@@ -115,5 +115,5 @@ func (t *exploreText) stack(stack string) {
 	if len(lines) > most {
 		lines = append(lines[:most], "...")
 	}
-	io.WriteString(t.w, t.paint.in(dim, strings.Join(lines, "\n"))+"\n")
+	fmt.Fprintln(t.w, t.paint.in(dim, strings.Join(lines, "\n")))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/backplane-vm/backplane/internal/chardev"
@@ -36,7 +35,6 @@ func runVM(args []string, std stdio) int {
 		return statusFailed
 	}
 	defer vm.Close()
-	reserveProcessors(len(vm.Machine.CPUs()))
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -53,13 +51,4 @@ func runVM(args []string, std stdio) int {
 	status := statusOK
 	vm.Machine.Locked("exit", func() { status = vm.Machine.ExitCode() })
 	return status
-}
-
-// reserveProcessors lets Go run goroutines beside harts that never leave the
-// processor: with as many threads as harts an I/O goroutine waits for the
-// scheduler's pre-emption, tens of milliseconds; with two more, microseconds.
-func reserveProcessors(harts int) {
-	if want := harts + 2; runtime.GOMAXPROCS(0) < want {
-		runtime.GOMAXPROCS(want)
-	}
 }

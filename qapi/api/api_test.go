@@ -39,7 +39,13 @@ func TestArgumentErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := commands[c.name].Run(&qmp.Call{}, args.(*qobject.Dict)); err == nil || err.Error() != c.want {
+		command, d := commands[c.name], args.(*qobject.Dict)
+		if command.Options&qmp.Coroutine != 0 {
+			_, err = command.RunCo(nil, &qmp.Call{}, d)
+		} else {
+			_, err = command.Run(&qmp.Call{}, d)
+		}
+		if err == nil || err.Error() != c.want {
 			t.Errorf("%s %s: got %v, want %s", c.name, c.args, err, c.want)
 		}
 	}
