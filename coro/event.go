@@ -36,7 +36,7 @@ func (e *Event) IsSet() bool {
 }
 
 // Wait yields co until the flag is set.
-func (e *Event) Wait(co *Co) { e.wait(co, false) }
+func (e *Event) Wait(co *Co) { _ = e.wait(co, false) } // fails only if cancelled
 
 // WaitCancelable is Wait, but returns an error if co is cancelled before or
 // while it waits.

@@ -15,7 +15,7 @@ type Mutex struct {
 }
 
 // Lock yields co until the mutex is its own.
-func (m *Mutex) Lock(co *Co) { m.lock(co, false) }
+func (m *Mutex) Lock(co *Co) { _ = m.lock(co, false) } // fails only if cancelled
 
 // LockCancelable is Lock, but returns an error, without the mutex, if co is
 // cancelled before or while it waits.

@@ -15,7 +15,7 @@ type Queue struct {
 // by somebody who takes m next is not missed. When Wait returns, the condition
 // has to be looked at again: others may have had m in between. m may be nil if
 // all concerned run in one loop.
-func (q *Queue) Wait(co *Co, m *Mutex) { q.wait(co, m, false) }
+func (q *Queue) Wait(co *Co, m *Mutex) { _ = q.wait(co, m, false) } // fails only if cancelled
 
 // WaitCancelable is Wait, but returns an error if co is cancelled before or
 // while it waits for the signal. It then has not used one up. It holds m again

@@ -18,14 +18,14 @@ type RWLock struct {
 
 // RLock yields co until it holds the lock as a reader. A coroutine must not
 // take it again while it holds it: a writer may have come between.
-func (l *RWLock) RLock(co *Co) { l.lock(co, false, false) }
+func (l *RWLock) RLock(co *Co) { _ = l.lock(co, false, false) } // fails only if cancelled
 
 // RLockCancelable is RLock, but returns an error, without the lock, if co is
 // cancelled before or while it waits.
 func (l *RWLock) RLockCancelable(co *Co) error { return l.lock(co, false, true) }
 
 // Lock yields co until it holds the lock as the writer.
-func (l *RWLock) Lock(co *Co) { l.lock(co, true, false) }
+func (l *RWLock) Lock(co *Co) { _ = l.lock(co, true, false) } // fails only if cancelled
 
 // LockCancelable is Lock, but returns an error, without the lock, if co is
 // cancelled before or while it waits.
@@ -142,7 +142,7 @@ func (l *RWLock) Upgrade(co *Co) {
 			co.locks--
 		}
 	}()
-	co.await(l)
+	_ = co.await(l) // fails only if cancelled
 	holds = true
 }
 

@@ -18,7 +18,7 @@ type Semaphore struct {
 func NewSemaphore(n int64) *Semaphore { return &Semaphore{free: n} }
 
 // Acquire yields co until it has n permits, at least one, all at once.
-func (s *Semaphore) Acquire(co *Co, n int64) { s.acquire(co, n, false) }
+func (s *Semaphore) Acquire(co *Co, n int64) { _ = s.acquire(co, n, false) } // fails only if cancelled
 
 // AcquireCancelable is Acquire, but returns an error, without permits, if co
 // is cancelled before or while it waits.

@@ -32,7 +32,7 @@ func (g *WaitGroup) Add(n int) {
 func (g *WaitGroup) Done() { g.Add(-1) }
 
 // Wait yields co until the count is zero.
-func (g *WaitGroup) Wait(co *Co) { g.wait(co, false) }
+func (g *WaitGroup) Wait(co *Co) { _ = g.wait(co, false) } // fails only if cancelled
 
 // WaitCancelable is Wait, but returns an error if co is cancelled before or
 // while it waits.

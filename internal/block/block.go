@@ -310,7 +310,7 @@ func (n *Node) checkRange(p []byte, off int64) error {
 
 // zeroTail fills what a short read at the end of an image left.
 func zeroTail(p []byte, n int, err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		clear(p[n:])
 		return nil
 	}

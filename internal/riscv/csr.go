@@ -46,8 +46,8 @@ const (
 	mstatusWritable = sstatusWritable | mstatusMIE | mstatusMPIE | mstatusMPP | mstatusMPRV |
 		mstatusTVM | mstatusTW | mstatusTSR
 
-	// RV64, extensions A, C, I, M, S, U; fixed.
-	misaValue = 2<<62 | 1<<('A'-'A') | 1<<('C'-'A') | 1<<('I'-'A') | 1<<('M'-'A') | 1<<('S'-'A') | 1<<('U'-'A')
+	// RV64, extensions A (bit 0), C, I, M, S, U; fixed.
+	misaValue = 2<<62 | 1 | 1<<('C'-'A') | 1<<('I'-'A') | 1<<('M'-'A') | 1<<('S'-'A') | 1<<('U'-'A')
 
 	envcfgFIOM  = 1 << 0
 	envcfgSTCE  = 1 << 63

@@ -81,8 +81,6 @@ const (
 	opBGEU
 	opJAL
 	opJALR
-
-	numOpcodes
 )
 
 // op is a decoded instruction, 16 bytes. For branches and JAL imm is the

@@ -111,8 +111,8 @@ loop:
 					x[o.rd] = ^uint64(0)
 				}
 			case opDIVU:
-				if d := uint64(x[o.rs2]); d != 0 {
-					x[o.rd] = uint64(x[o.rs1]) / d
+				if d := x[o.rs2]; d != 0 {
+					x[o.rd] = x[o.rs1] / d
 				} else {
 					x[o.rd] = ^uint64(0)
 				}
@@ -123,8 +123,8 @@ loop:
 					x[o.rd] = x[o.rs1]
 				}
 			case opREMU:
-				if d := uint64(x[o.rs2]); d != 0 {
-					x[o.rd] = uint64(x[o.rs1]) % d
+				if d := x[o.rs2]; d != 0 {
+					x[o.rd] = x[o.rs1] % d
 				} else {
 					x[o.rd] = x[o.rs1]
 				}

@@ -76,7 +76,8 @@ func (h *Hart) csrInsn(insn uint32, next uint64) {
 		return
 	}
 	var old uint64
-	if ok := true; f3&3 != 1 || rd != 0 {
+	if f3&3 != 1 || rd != 0 {
+		var ok bool
 		if old, ok = h.readCSR(n, h.priv); !ok {
 			h.illegal(insn)
 			return

@@ -89,7 +89,7 @@ func (t *Timeline) Colour(lock string) template.CSS {
 		return "#f2b134"
 	}
 	h := fnv.New32a()
-	io.WriteString(h, lock)
+	fmt.Fprint(h, lock)
 	return template.CSS(fmt.Sprintf("hsl(%d 60%% 55%%)", 150+h.Sum32()%180))
 }
 

@@ -21,7 +21,6 @@ type sim struct {
 	now     int64
 	steps   int
 	timers  []*simTimer // armed, by deadline
-	held    int         // mutexes locked
 	mutexes []*simMutex
 	choices []Choice
 	buf     []*simThread // scratch for enabled
@@ -64,7 +63,7 @@ func (s *sim) start(t *Thread, f func(*Thread)) {
 		defer func() {
 			st.ended = true
 			if s.dead {
-				recover() // whatever: the run is over
+				_ = recover() // whatever: the run is over
 			}
 		}()
 		f(t)
@@ -265,7 +264,7 @@ func (s *sim) unwind() {
 		}
 		s.cur = t
 		func() {
-			defer func() { recover() }()
+			defer func() { _ = recover() }() // whatever: the run is over
 			t.stop()
 		}()
 		t.ended = true

@@ -76,7 +76,7 @@ func TestFindsDeadlock(t *testing.T) {
 		var a, b Mutex
 		a.Init(w, "a")
 		b.Init(w, "b")
-		th := w.Go("other", func(*Thread) { b.Lock(); a.Lock(); a.Unlock(); b.Unlock() })
+		th := w.Go("other", func(*Thread) { b.Lock(); defer b.Unlock(); a.Lock(); defer a.Unlock() })
 		a.Lock()
 		b.Lock()
 		b.Unlock()

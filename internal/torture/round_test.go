@@ -126,7 +126,8 @@ func (r *round) judgeGuest() {
 	r.guest.mu.Lock()
 	defer r.guest.mu.Unlock()
 	if len(r.guest.faults) > 0 {
-		r.Errorf("the guest met with:\n%s\nit said last:\n%s", strings.Join(r.guest.faults, "\n"), strings.Join(r.guest.tail, "\n"))
+		r.Errorf("the guest met with:\n%s\nit said last:\n%s\nthe last events:\n%s",
+			strings.Join(r.guest.faults, "\n"), strings.Join(r.guest.tail, "\n"), r.story())
 	}
 	if len(r.guest.strange) > 0 {
 		r.Errorf("the guest said:\n%s", strings.Join(r.guest.strange, "\n"))

@@ -57,7 +57,7 @@ func TestOptions(t *testing.T) {
 		t.Errorf("only %d commands", len(commands))
 	}
 	for name, want := range map[string]qmp.Options{
-		"device_add": qmp.Coroutine, "device_del": 0, "qmp_capabilities": qmp.AllowPreconfig, "quit": qmp.AllowPreconfig, "stop": 0,
+		"device_add": qmp.Coroutine, "device_del": 0, "qmp_capabilities": qmp.AllowPreconfig, "quit": qmp.AllowPreconfig, "stop": qmp.Coroutine,
 	} {
 		c := commands[name]
 		if c.Options != want || (c.RunCo != nil) != (want == qmp.Coroutine) || (c.Run != nil) == (want == qmp.Coroutine) {
