@@ -76,7 +76,7 @@ func commands(s *qapi.Schema) string {
 		where := "iohandler context"
 		switch {
 		case c.Coroutine:
-			where = "coroutine, main context"
+			where = "coroutine, iohandler context"
 		case c.AllowOOB:
 			where = "iohandler context; the reader's thread with `exec-oob`"
 		}
