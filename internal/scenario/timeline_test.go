@@ -26,6 +26,7 @@ func toy(w *sched.World) {
 	})
 	a.Lock()
 	b.Lock()
+	w.Point("with both")
 	b.Unlock()
 	a.Unlock()
 	other.Join()

@@ -79,6 +79,7 @@ func TestFindsDeadlock(t *testing.T) {
 		th := w.Go("other", func(*Thread) { b.Lock(); defer b.Unlock(); a.Lock(); defer a.Unlock() })
 		a.Lock()
 		b.Lock()
+		w.Point("with both")
 		b.Unlock()
 		a.Unlock()
 		th.Join()
