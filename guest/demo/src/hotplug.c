@@ -49,14 +49,6 @@
 
 static uint16_t slot_status(struct port *p) { return pci_read16(p->bdf, p->cap + EXP_SLOT_STATUS); }
 
-/* A port that does not answer reads as all ones: it is gone, and so is the card. */
-static bool slot_present(struct port *p)
-{
-	uint16_t status = slot_status(p);
-
-	return status != 0xffff && (status & PRESENT);
-}
-
 static bool slot_powered(struct port *p)
 {
 	return !(pci_read16(p->bdf, p->cap + EXP_SLOT_CONTROL) & POWER_OFF);
@@ -104,28 +96,47 @@ void hotplug_enable(struct port *p)
 	slot_command(p, control & (POWER_OFF | POWER_LED_OFF | ATTENTION_OFF));
 }
 
+/* Moves the slot's events to p->events. Returns a status without events, so
+ * that presence in it is what those collected so far have led to: a card that
+ * comes after this look brings an event to the next one. Zero if the port does
+ * not answer: it is gone, and so is the card. */
+static uint16_t collect(struct port *p, uint16_t *seen)
+{
+	for (;;) {
+		uint16_t status = slot_status(p);
+		if (status == 0xffff)
+			return 0;
+		uint16_t events = status & EVENTS;
+		if (events == 0)
+			return status;
+		p->events |= events;
+		*seen |= events;
+		pci_write16(p->bdf, p->cap + EXP_SLOT_STATUS, events);
+	}
+}
+
 bool hotplug_collect(struct port *p)
 {
+	uint16_t seen = 0;
+
 	if (p->cap == 0)
 		return false;
 	uint64_t irq = irq_off();
 	lock_take(&p->event_lock);
-	uint16_t status = slot_status(p);
-	uint16_t events = status == 0xffff ? 0 : status & EVENTS;
-	if (events) {
-		p->events |= events;
-		pci_write16(p->bdf, p->cap + EXP_SLOT_STATUS, events);
-	}
+	collect(p, &seen);
 	lock_drop(&p->event_lock);
 	irq_restore(irq);
-	return events != 0;
+	return seen != 0;
 }
 
-static uint16_t take_events(struct port *p)
+/* The events since the last look, and what is in the slot after them. */
+static uint16_t take_events(struct port *p, bool *present)
 {
-	hotplug_collect(p);
+	uint16_t seen = 0;
 	uint64_t irq = irq_off();
+
 	lock_take(&p->event_lock);
+	*present = collect(p, &seen) & PRESENT;
 	uint16_t events = p->events;
 	p->events = 0;
 	lock_drop(&p->event_lock);
@@ -274,8 +285,8 @@ bool hotplug_step(struct port *p)
 	if (p->cap == 0)
 		return step_fixed(p);
 
-	uint16_t events = take_events(p);
-	bool present = slot_present(p);
+	bool present;
+	uint16_t events = take_events(p, &present);
 
 	/* A plug rings the bell too, so a press counts only on its own. */
 	if ((events & ATTENTION) && !(events & PRESENCE_CHANGED) && p->state != PORT_EMPTY)
