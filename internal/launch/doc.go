@@ -49,6 +49,10 @@ Monitors and consoles
   DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], stdio, file:PATH, pipe:PATH, null, none or chardev:ID;
   behind "mon:" it is shared with a human monitor. -chardev ...,mux=on may have several frontends
 
+For study
+  -x-dispatch POLICY              where monitor commands run: ours (the default), or nested, rfc, split, iohandler, which
+                                  repeat what QEMU did and hang or break as it did ("backplane explore" shows how)
+
 Other uses: backplane help
 `
 

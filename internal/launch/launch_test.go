@@ -74,14 +74,16 @@ func TestServesQMPOnAUnixSocket(t *testing.T) {
 	if _, err := c.WaitEvent(ctx, cursor, func(r qmp.Received) bool { return r.Name == "DEVICE_DELETED" && r.Data.Has("device") }); err != nil {
 		t.Fatal(err)
 	}
+	for !said(t, log, "removed") { // a moment later
+		if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
 		t.Errorf("quit: %v", err)
 	}
 	<-vm.Machine.ShutdownRequested()
 	vm.Close()
-	if !said(t, log, "removed") {
-		t.Error("the guest's log does not end with the removal")
-	}
 	if live := vm.Machine.World.Live(); len(live) > 0 {
 		t.Errorf("threads left: %v", live)
 	}
@@ -125,6 +127,9 @@ func TestRefusals(t *testing.T) {
 		{"-qmp unix:/nonesuch/x,server=on,wait=off", "-qmp unix:/nonesuch/x,server=on,wait=off: Failed to bind socket to /nonesuch/x: No such file or directory"},
 		{"-serial null -serial null", "-serial null: machine 'virt' has one serial port"},
 		{"-chardev null,id=a -chardev null,id=a", "-chardev null,id=a: Chardev with id 'a' already exists"},
+		{"-x-dispatch", "-x-dispatch: requires an argument"},
+		{"-x-dispatch best", "-x-dispatch best: Parameter 'x-dispatch' does not accept value 'best'"},
+		{"-x-dispatch Ours", "-x-dispatch Ours: Parameter 'x-dispatch' does not accept value 'Ours'"},
 		{"disk.img", "disk.img: a disk image as an argument"},
 	} {
 		vm, err := launch.New(strings.Fields(c.args), launch.Options{})
@@ -140,6 +145,7 @@ func TestRefusals(t *testing.T) {
 func TestHelp(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-help", "usage: backplane -M virt"},
+		{"-help", "-x-dispatch POLICY"},
 		{"-version", "backplane version " + launch.Version},
 		{"-M help", "virt                 RISC-V VirtIO board"},
 		{"-accel help", "rv64"},
@@ -151,5 +157,31 @@ func TestHelp(t *testing.T) {
 		if !errors.As(err, &h) || !strings.Contains(h.Text, c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)
 		}
+	}
+}
+
+// -x-dispatch reaches the monitors, and without it they are as they should be.
+func TestDispatchPolicy(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		main bool // whether jobs begin in the main context, as with all policies but ours
+	}{
+		{"", false},
+		{"-x-dispatch ours", false},
+		{"-x-dispatch nested", true},
+		{"-x-dispatch rfc", true},
+		{"-x-dispatch split", true},
+		{"-x-dispatch iohandler", true},
+		{"-x-dispatch nested -x-dispatch ours", false},
+	} {
+		vm, err := launch.New(strings.Fields("-S "+c.args), launch.Options{})
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		if got := vm.Monitors.JobContext() == vm.Machine.Loop.Main; got != c.main {
+			t.Errorf("%q: jobs begin in the main context: %v, want %v", c.args, got, c.main)
+		}
+		vm.Close()
 	}
 }

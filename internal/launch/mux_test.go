@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/launch"
@@ -42,6 +43,9 @@ func sit(t *testing.T, args string) *typist {
 		}
 	})
 	if err := vm.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r2.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return &typist{t, w1, bufio.NewReader(r2), vm}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/qapi/api"
@@ -33,7 +34,8 @@ type plan struct {
 	chardevs       []located[string] // -chardev
 	monitors       []monitorArgs
 	serials        []located[string]
-	help           string // text to print instead of running
+	dispatch       monitor.Policy // -x-dispatch; "" for ours
+	help           string         // text to print instead of running
 	warnings       []string
 }
 
@@ -77,7 +79,7 @@ func read(args []string, registry *qdev.Registry) (*plan, error) {
 }
 
 // take reads one flag.
-func (p *plan) take(f opts.Flag, registry *qdev.Registry) error {
+func (p *plan) take(f opts.Flag, registry *qdev.Registry) (err error) {
 	switch f.Name {
 	case "":
 		return qerr.New("%s: a disk image as an argument of its own is not supported; use -drive or -blockdev", f.Value)
@@ -114,6 +116,9 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) error {
 	case "qmp", "qmp-pretty":
 		p.monitorGiven = true
 		p.monitors = append(p.monitors, monitorArgs{flag: f, device: f.Value, control: true, pretty: f.Name == "qmp-pretty"})
+	case "x-dispatch":
+		p.dispatch, err = monitor.ParsePolicy(f.Value)
+		return f.Wrap(err)
 	case "mon":
 		p.monitorGiven = true
 		return f.Wrap(p.takeMon(f))

@@ -90,7 +90,7 @@ func (vm *VM) build() error {
 	vm.Machine = m
 	vm.Monitors, err = monitor.New(m, monitor.Config{
 		Version:  qmp.Version{Major: qemuMajor, Minor: qemuMinor, Micro: qemuMicro, Package: "backplane " + Version},
-		Chardevs: vm.describeChardevs, Options: commandLineOptions(),
+		Chardevs: vm.describeChardevs, Options: commandLineOptions(), Policy: p.dispatch,
 	})
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type option struct {
 	foreign bool
 }
 
-// options are QEMU's flags for riscv64.
+// options are QEMU's flags for riscv64, and one of backplane's own.
 var options = optionTable()
 
 func optionTable() map[string]option {
@@ -37,6 +37,7 @@ func optionTable() map[string]option {
 		monitor serial kernel append bios name uuid display global`) {
 		t[name] = option{arg: true}
 	}
+	t["x-dispatch"] = option{arg: true} // backplane's own
 	for _, name := range strings.Fields(`S nodefaults nographic no-user-config version help`) {
 		t[name] = option{}
 	}
