@@ -37,7 +37,7 @@ type Chardev struct {
 	first    Conn         // connected already, not yet served
 	conns    []Conn       // being served
 	threads  []*sched.Thread
-	retry    *sched.Parker // what a reconnecting client waits on
+	retry    *sched.Parker // what serve waits on: to try again, or for room
 	hangup   func()        // tells the frontend that the device closes; may be nil
 	frontend bool
 	closed   bool
@@ -260,6 +260,10 @@ func (d *Chardev) next() (c Conn, again bool) {
 const acceptPause = 50e6
 
 func (d *Chardev) accept() (Conn, bool) {
+	if d.full() {
+		d.retry.Park(sched.Forever)
+		return nil, true
+	}
 	c, err := d.listener.Accept()
 	switch {
 	case err == nil:
@@ -271,15 +275,20 @@ func (d *Chardev) accept() (Conn, bool) {
 	return nil, true
 }
 
-// maxClients bounds the connections of one device; further ones are closed at
-// once. It is far above what monitors see and far below the usual limit of
-// descriptors.
+// maxClients bounds the connections of one device; further ones wait in the
+// listener's backlog until one of these ends. It is far above what monitors see
+// and far below the usual limit of descriptors.
 const maxClients = 256
 
-// keepLocked registers c for Close, or closes it if that was too late or there
-// are too many.
+func (d *Chardev) full() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.closed && len(d.conns) >= maxClients
+}
+
+// keepLocked registers c for Close, or closes it if that was too late.
 func (d *Chardev) keepLocked(c Conn) bool {
-	if d.closed || len(d.conns) == maxClients {
+	if d.closed {
 		c.Close()
 		return false
 	}
@@ -293,6 +302,7 @@ func (d *Chardev) handle(t *sched.Thread, c Conn, h Handler) {
 		d.mu.Lock()
 		d.conns = slices.DeleteFunc(d.conns, func(o Conn) bool { return o == c })
 		d.mu.Unlock()
+		d.retry.Unpark() // there is room for one more
 	}()
 	h(t, c)
 }

@@ -81,6 +81,7 @@ func TestConsoleAndMonitorShareTheTerminal(t *testing.T) {
 			if got := p.await("", "ready"); strings.Contains(got, "monitor") {
 				t.Errorf("the monitor spoke out of turn: %q", got)
 			}
+			p.await("", "\n") // from here on the guest is silent
 			p.await("\x01h", "C-a C-a  sends C-a\r\n")
 			p.await("\x01c", "QEMU 10.0.2 monitor - type 'help' for more information\r\n(qemu) ")
 			p.await("info status\r", "VM status: running\r\n(qemu) ")
