@@ -12,17 +12,26 @@
 // time. Needs travel down to the protocol driver, where the file driver turns
 // them into advisory locks on the image that other processes respect
 // (qemu-img among them).
+//
+// # Drained sections
+//
+// Between its beginning and its end a drained section keeps a node idle. To
+// begin one is to tell the node's parents, once an edge, all the way up to the
+// devices, which stop submitting, and then to wait until nothing is in flight
+// at the node or above. What reaches a backend meanwhile is parked, and goes
+// on, first come first served, at the end. The waiting is a nested poll of the
+// main context: whatever completes a request must run there. A coroutine may
+// not poll; it has a bottom half of the main context do it and yields.
+//
+// Goroutines: none but the workers of the pool. Locks: all state is under the
+// BQL, and requests and drained sections live in the main context.
 package block
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"syscall"
 
 	"github.com/backplane-vm/backplane/aio"
-	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -35,7 +44,7 @@ const MaxNodeName = 31
 // Options says what a node is to be. It is the part of QAPI's BlockdevOptions
 // that this layer has.
 type Options struct {
-	Driver       string // "file", "null-co" or "raw"
+	Driver       string // "file", "null-co", "qcow2" or "raw"; from Go also "memory" and "slow"
 	NodeName     string // empty: one is made up
 	ReadOnly     bool
 	AutoReadOnly bool // open read-only if writing is not allowed
@@ -45,29 +54,20 @@ type Options struct {
 	Filename string // file: path of a regular file or block device
 	Locking  string // file: "on", "off" or "auto" (also "")
 
-	Size       int64 // null-co: bytes (0: 1 GiB, as QEMU); raw: bytes, or 0 for all
+	Size       int64 // null-co, memory: bytes (0: 1 GiB, as QEMU); raw: bytes, or 0 for all
 	Offset     int64 // raw: where in the child it starts
 	LatencyNS  int64 // null-co: how long each request takes
 	ReadZeroes bool  // null-co: reads give zeroes instead of leaving the buffer alone
 
-	File    *Options // raw: the child, made with it
-	FileRef string   // raw: the child, an existing node's name
-}
+	Gate *Gate // slow: what its requests wait for
 
-// driver is what a node does with requests. Reads and writes are within the
-// length.
-type driver interface {
-	length() int64
-	read(co *coro.Co, p []byte, off int64) error
-	write(co *coro.Co, p []byte, off int64) error
-	flush(co *coro.Co) error
-	// setPermissions makes the driver ready for what its node's users may do.
-	setPermissions(need, share Perm) error
-	close()
+	File    *Options // qcow2, raw, slow: the child, made with it
+	FileRef string   // qcow2, raw, slow: the child, an existing node's name
 }
 
 // A Graph is all nodes of a machine.
 type Graph struct {
+	main  *aio.Context
 	pool  *aio.Pool
 	clock *aio.Clock
 
@@ -75,54 +75,16 @@ type Graph struct {
 	drives map[string]*Node // what -drive made, by its id
 	order  []*Node          // in order of creation
 	lastID int              // for made-up names
+
+	polls    int // nested polls that wait for requests to end
+	drainAll int // sections that drain every node, those to come included
 }
 
-// NewGraph returns an empty graph whose blocking work runs on pool and whose
-// artificial delays are measured by clock.
-func NewGraph(pool *aio.Pool, clock *aio.Clock) *Graph {
-	return &Graph{pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node)}
+// NewGraph returns an empty graph whose requests live in main, whose blocking
+// work runs on pool and whose artificial delays are measured by clock.
+func NewGraph(main *aio.Context, pool *aio.Pool, clock *aio.Clock) *Graph {
+	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node)}
 }
-
-// A Node is one driver instance in the graph. Its fields are under the BQL.
-type Node struct {
-	graph    *Graph
-	opts     Options
-	drv      driver
-	users    []*use // who uses the node, oldest first
-	children []*use // the nodes it uses
-	owned    bool   // made by blockdev-add or -blockdev, not for a parent
-	drive    string // the id of the -drive it was made by
-	readOnly bool
-	inFlight int
-}
-
-// Name returns the node's name.
-func (n *Node) Name() string { return n.opts.NodeName }
-
-// Driver returns the name of the node's driver.
-func (n *Node) Driver() string { return n.opts.Driver }
-
-// Options returns what the node was made from.
-func (n *Node) Options() Options { return n.opts }
-
-// ReadOnly reports whether the node refuses writes.
-func (n *Node) ReadOnly() bool { return n.readOnly }
-
-// Length returns the node's size in bytes, rounded up to a whole sector.
-func (n *Node) Length() int64 {
-	return (n.drv.length() + SectorSize - 1) / SectorSize * SectorSize
-}
-
-// File returns the node under this one, or nil.
-func (n *Node) File() *Node {
-	if len(n.children) == 0 {
-		return nil
-	}
-	return n.children[0].node
-}
-
-// InFlight returns how many requests are being worked on.
-func (n *Node) InFlight() int { return n.inFlight }
 
 // Lookup returns the node of that name, or nil.
 func (g *Graph) Lookup(name string) *Node { return g.nodes[name] }
@@ -171,14 +133,11 @@ func (g *Graph) Find(name string) *Node {
 	return g.nodes[name]
 }
 
-// Drive returns the id of the -drive that made the node, or "".
-func (n *Node) Drive() string { return n.drive }
-
 func (g *Graph) open(o Options) (*Node, error) {
 	if err := g.checkName(o.NodeName); err != nil {
 		return nil, err
 	}
-	n := &Node{graph: g, opts: o, readOnly: o.ReadOnly}
+	n := &Node{graph: g, opts: o, readOnly: o.ReadOnly, quiesce: g.drainAll}
 	if n.opts.NodeName == "" {
 		g.lastID++
 		n.opts.NodeName = fmt.Sprintf("#block%03d", 100+g.lastID)
@@ -186,6 +145,11 @@ func (g *Graph) open(o Options) (*Node, error) {
 	if err := n.openDriver(); err != nil {
 		return nil, err
 	}
+	if g.nodes[n.Name()] != nil { // opening polls, and things happen meanwhile
+		n.close()
+		return nil, qerr.New("Duplicate nodes with node-name='%s'", n.Name())
+	}
+	n.told = n.Length()
 	g.nodes[n.Name()] = n
 	g.order = append(g.order, n)
 	return n, nil
@@ -217,48 +181,33 @@ func wellFormed(id string) bool {
 	return id != ""
 }
 
-func (n *Node) openDriver() (err error) {
-	switch n.opts.Driver {
-	case "null-co":
-		n.drv, err = newNull(n)
-	case "file":
-		n.drv, err = openFile(n)
-	case "raw":
-		n.drv, err = n.openRaw()
-	default:
-		err = qerr.New("Parameter 'driver' does not accept value '%s'", n.opts.Driver)
-	}
-	return err
-}
-
-// Delete removes a node that the monitor made and nobody uses.
+// Delete removes a node that the monitor made and nobody uses. It waits, by a
+// nested poll, until nothing is in flight at the node.
 func (g *Graph) Delete(name string) error {
-	n := g.nodes[name]
-	switch {
-	case n == nil:
-		return qerr.New("Failed to find node with node-name='%s'", name)
-	case !n.owned:
-		return qerr.New("Node %s is not owned by the monitor", name)
-	case len(n.users) > 0:
-		return qerr.New("Node %s is in use", name)
+	n, err := g.deletable(name)
+	if err != nil {
+		return err
+	}
+	n.Quiesce()
+	if again, err := g.deletable(name); again != n { // things happen while we poll
+		n.Unquiesce()
+		return err
 	}
 	n.remove()
 	return nil
 }
 
-// remove closes an unused node and the children made for it.
-func (n *Node) remove() {
-	g := n.graph
-	delete(g.nodes, n.Name())
-	g.order = slices.DeleteFunc(g.order, func(have *Node) bool { return have == n })
-	for _, c := range n.children {
-		c.drop()
-		if !c.node.owned && len(c.node.users) == 0 {
-			c.node.remove()
-		}
+func (g *Graph) deletable(name string) (*Node, error) {
+	n := g.nodes[name]
+	switch {
+	case n == nil:
+		return nil, qerr.New("Failed to find node with node-name='%s'", name)
+	case !n.owned:
+		return nil, qerr.New("Node %s is not owned by the monitor", name)
+	case len(n.users) > 0:
+		return nil, qerr.New("Node %s is in use", name)
 	}
-	n.children = nil
-	n.drv.close()
+	return n, nil
 }
 
 // Close removes every node. No backend is left and no request in flight.
@@ -268,62 +217,4 @@ func (g *Graph) Close() {
 		n.users = nil
 		n.remove()
 	}
-}
-
-// request runs f with the node's in-flight count raised.
-func (n *Node) request(f func() error) error {
-	n.inFlight++
-	defer func() { n.inFlight-- }()
-	return f()
-}
-
-func (n *Node) read(co *coro.Co, p []byte, off int64) error {
-	if err := n.checkRange(p, off); err != nil {
-		return err
-	}
-	return n.request(func() error { return n.drv.read(co, p, off) })
-}
-
-func (n *Node) write(co *coro.Co, p []byte, off int64) error {
-	if n.readOnly {
-		return syscall.EPERM
-	}
-	if err := n.checkRange(p, off); err != nil {
-		return err
-	}
-	return n.request(func() error { return n.drv.write(co, p, off) })
-}
-
-func (n *Node) flush(co *coro.Co) error {
-	if n.opts.NoFlush || n.readOnly {
-		return nil
-	}
-	return n.request(func() error { return n.drv.flush(co) })
-}
-
-func (n *Node) checkRange(p []byte, off int64) error {
-	if off < 0 || off > n.Length() || int64(len(p)) > n.Length()-off {
-		return syscall.EIO
-	}
-	return nil
-}
-
-// zeroTail fills what a short read at the end of an image left.
-func zeroTail(p []byte, n int, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		clear(p[n:])
-		return nil
-	}
-	return err
-}
-
-// ActualSize returns how many bytes the node's image takes on the host.
-func (n *Node) ActualSize() int64 {
-	if d, ok := n.drv.(interface{ allocated() int64 }); ok {
-		return d.allocated()
-	}
-	if f := n.File(); f != nil {
-		return f.ActualSize()
-	}
-	return 0
 }

@@ -25,7 +25,8 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	w := sched.NewWorld()
 	pool := aio.NewPool(w, 4)
-	f := &fixture{t, aio.NewContext(w, "main", nil), block.NewGraph(pool, aio.NewClock(w, true))}
+	ctx := aio.NewContext(w, "main", nil)
+	f := &fixture{t, ctx, block.NewGraph(ctx, pool, aio.NewClock(w, true))}
 	t.Cleanup(func() {
 		f.g.Close()
 		pool.Close()

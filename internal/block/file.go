@@ -14,10 +14,11 @@ import (
 // file is the protocol driver over a regular file or a block device of the
 // host. Its system calls run on the graph's pool.
 type file struct {
-	n    *Node
-	f    *os.File
-	size int64
-	lock fileLock
+	n       *Node
+	f       *os.File
+	size    int64
+	regular bool // and not a block device
+	lock    fileLock
 }
 
 func openFile(n *Node) (driver, error) {
@@ -52,13 +53,7 @@ func openFlags(readOnly bool) int {
 }
 
 // couldNotOpen words an error of open(2) as QEMU does.
-func couldNotOpen(name string, err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return qerr.New("Could not open '%s': %s", name, Strerror(errno))
-	}
-	return qerr.New("Could not open '%s': %v", name, err)
-}
+func couldNotOpen(name string, err error) error { return couldNot("open '"+name+"'", err) }
 
 func (d *file) measure() error {
 	st, err := d.f.Stat()
@@ -68,6 +63,7 @@ func (d *file) measure() error {
 	if m := st.Mode(); !m.IsRegular() && m&fs.ModeDevice == 0 || m&fs.ModeCharDevice != 0 {
 		return qerr.New("'file' driver requires '%s' to be a regular file", d.n.opts.Filename)
 	}
+	d.regular = st.Mode().IsRegular()
 	d.size, err = d.f.Seek(0, io.SeekEnd) // works for block devices as well
 	if err != nil {
 		return couldNotOpen(d.n.opts.Filename, err)
@@ -89,6 +85,39 @@ func (d *file) write(co *coro.Co, p []byte, off int64) (err error) {
 	d.n.graph.pool.Run(co, func() { _, err = d.f.WriteAt(p, off) })
 	if err == nil {
 		d.size = max(d.size, off+int64(len(p)))
+	}
+	return err
+}
+
+func (d *file) truncate(co *coro.Co, size int64) (err error) {
+	if !d.regular {
+		if size > d.size {
+			return qerr.New("Cannot grow device files")
+		}
+		return nil // a device stays as long as it is
+	}
+	d.n.graph.pool.Run(co, func() { err = d.f.Truncate(size) })
+	if err != nil {
+		return couldNot("resize file", err)
+	}
+	d.size = size
+	return nil
+}
+
+// couldNot words the failure of a system call.
+func couldNot(what string, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return qerr.New("Could not %s: %s", what, Strerror(errno))
+	}
+	return qerr.New("Could not %s: %v", what, err)
+}
+
+// zeroTail fills what a short read at the end of an image left.
+func zeroTail(p []byte, n int, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		clear(p[n:])
+		return nil
 	}
 	return err
 }

@@ -107,7 +107,7 @@ func New(c Config) *Machine {
 	m.Loop = aio.NewMainLoop(w, m.BQL)
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
-	m.Blocks = block.NewGraph(m.Pool, m.Realtime)
+	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
 	m.Locked("new", m.makeTrees)
 	return m
 }

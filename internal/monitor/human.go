@@ -80,6 +80,7 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 			h.m.Reset(co, machine.HostQMPSystemReset)
 		}),
 		"system_powerdown": plain(func(*hmp.Call) error { h.m.RequestPowerdown(); return nil }),
+		"block_resize":     {RunCo: h.humanBlockResize},
 		"device_add":       {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
 		"device_del": {Run: func(_ *hmp.Call, args *hmp.Args) error {
 			return h.m.Devices.Del(args.String("id"))

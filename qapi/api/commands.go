@@ -83,6 +83,54 @@ func (x *BlockdevDelArgs) put(d *qobject.Dict) {
 	d.Set("node-name", x.NodeName)
 }
 
+// BlockResizeArgs holds the arguments of block_resize.
+type BlockResizeArgs struct {
+	// the disk's name
+	Device *string
+	// or the name of its node
+	NodeName *string
+	// new size in bytes
+	Size int64
+}
+
+// DecodeBlockResizeArgs decodes a BlockResizeArgs; see package visit for errors.
+func DecodeBlockResizeArgs(v visit.Value) (x BlockResizeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockResizeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockResizeArgs(in)
+	return in.Err()
+}
+
+func (x *BlockResizeArgs) take(o *visit.Object) {
+	x.Device = visit.Optional(o, "device", visit.Value.Str)
+	x.NodeName = visit.Optional(o, "node-name", visit.Value.Str)
+	x.Size = o.Need("size").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockResizeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockResizeArgs) put(d *qobject.Dict) {
+	if x.Device != nil {
+		d.Set("device", *x.Device)
+	}
+	if x.NodeName != nil {
+		d.Set("node-name", *x.NodeName)
+	}
+	d.Set("size", x.Size)
+}
+
 // QmpCapabilitiesArgs holds the arguments of qmp_capabilities.
 type QmpCapabilitiesArgs struct {
 	// capabilities to switch on, of those the greeting offers
@@ -546,6 +594,12 @@ type Commands interface {
 	// Since QEMU 2.9.
 	BlockdevDel(call *qmp.Call, args *BlockdevDelArgs) error
 
+	// BlockResize: Makes a disk larger or smaller while it is in use. Its device tells the
+	// guest.
+	//
+	// Since QEMU 0.14.
+	BlockResize(co *coro.Co, call *qmp.Call, args *BlockResizeArgs) error
+
 	// QueryChardev: Lists character devices.
 	//
 	// Returns: one entry a device
@@ -811,6 +865,18 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.BlockdevDel(call, &arg)
+			},
+		},
+		{
+			Name:    "block_resize",
+			Options: qmp.AllowPreconfig | qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockResizeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockResize(co, call, &arg)
 			},
 		},
 		{

@@ -117,6 +117,133 @@ func (x *ImageInfoSpecificFile) put(d *qobject.Dict) {
 	}
 }
 
+// Qcow2CompressionType: How clusters of a qcow2 image are compressed.
+//
+// Since QEMU 5.1.
+type Qcow2CompressionType string
+
+// The values of Qcow2CompressionType.
+const (
+	// by zlib
+	Qcow2CompressionTypeZlib Qcow2CompressionType = "zlib"
+)
+
+var valuesOfQcow2CompressionType = [...]Qcow2CompressionType{
+	Qcow2CompressionTypeZlib,
+}
+
+// Qcow2CompressionTypeValues returns the values of Qcow2CompressionType in the order of the schema.
+func Qcow2CompressionTypeValues() []Qcow2CompressionType {
+	return slices.Clone(valuesOfQcow2CompressionType[:])
+}
+
+// DecodeQcow2CompressionType decodes a Qcow2CompressionType; see package visit for errors.
+func DecodeQcow2CompressionType(v visit.Value) Qcow2CompressionType {
+	return visit.Enum(v, valuesOfQcow2CompressionType[:])
+}
+
+// ImageInfoSpecificQCow2: What qcow2 adds.
+//
+// Since QEMU 1.7.
+type ImageInfoSpecificQCow2 struct {
+	// version of the format, "0.10" or "1.1"
+	Compat string
+	// clusters have parts that are allocated one by one
+	ExtendedL2 *bool
+	// reference counts may be written later
+	LazyRefcounts *bool
+	// the image is known to be damaged
+	Corrupt *bool
+	// width of a reference count
+	RefcountBits int64
+	// how clusters are compressed
+	CompressionType Qcow2CompressionType
+}
+
+// DecodeImageInfoSpecificQCow2 decodes a ImageInfoSpecificQCow2; see package visit for errors.
+func DecodeImageInfoSpecificQCow2(v visit.Value) (x ImageInfoSpecificQCow2) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ImageInfoSpecificQCow2) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeImageInfoSpecificQCow2(in)
+	return in.Err()
+}
+
+func (x *ImageInfoSpecificQCow2) take(o *visit.Object) {
+	x.Compat = o.Need("compat").Str()
+	x.ExtendedL2 = visit.Optional(o, "extended-l2", visit.Value.Bool)
+	x.LazyRefcounts = visit.Optional(o, "lazy-refcounts", visit.Value.Bool)
+	x.Corrupt = visit.Optional(o, "corrupt", visit.Value.Bool)
+	x.RefcountBits = o.Need("refcount-bits").Int64()
+	x.CompressionType = DecodeQcow2CompressionType(o.Need("compression-type"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ImageInfoSpecificQCow2) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ImageInfoSpecificQCow2) put(d *qobject.Dict) {
+	d.Set("compat", x.Compat)
+	if x.ExtendedL2 != nil {
+		d.Set("extended-l2", *x.ExtendedL2)
+	}
+	if x.LazyRefcounts != nil {
+		d.Set("lazy-refcounts", *x.LazyRefcounts)
+	}
+	if x.Corrupt != nil {
+		d.Set("corrupt", *x.Corrupt)
+	}
+	d.Set("refcount-bits", x.RefcountBits)
+	d.Set("compression-type", string(x.CompressionType))
+}
+
+// ImageInfoSpecificQCow2Wrapper: Wraps ImageInfoSpecificQCow2.
+//
+// Since QEMU 1.7.
+type ImageInfoSpecificQCow2Wrapper struct {
+	// it
+	Data ImageInfoSpecificQCow2
+}
+
+// DecodeImageInfoSpecificQCow2Wrapper decodes a ImageInfoSpecificQCow2Wrapper; see package visit for errors.
+func DecodeImageInfoSpecificQCow2Wrapper(v visit.Value) (x ImageInfoSpecificQCow2Wrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ImageInfoSpecificQCow2Wrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeImageInfoSpecificQCow2Wrapper(in)
+	return in.Err()
+}
+
+func (x *ImageInfoSpecificQCow2Wrapper) take(o *visit.Object) {
+	x.Data = DecodeImageInfoSpecificQCow2(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ImageInfoSpecificQCow2Wrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ImageInfoSpecificQCow2Wrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
 // ImageInfoSpecificKind: Formats that have more to say of an image.
 //
 // Since QEMU 1.7.
@@ -124,11 +251,14 @@ type ImageInfoSpecificKind string
 
 // The values of ImageInfoSpecificKind.
 const (
+	// a qcow2 image
+	ImageInfoSpecificKindQcow2 ImageInfoSpecificKind = "qcow2"
 	// a file of the host
 	ImageInfoSpecificKindFile ImageInfoSpecificKind = "file"
 )
 
 var valuesOfImageInfoSpecificKind = [...]ImageInfoSpecificKind{
+	ImageInfoSpecificKindQcow2,
 	ImageInfoSpecificKindFile,
 }
 
@@ -186,6 +316,8 @@ func (x *ImageInfoSpecificFileWrapper) put(d *qobject.Dict) {
 type ImageInfoSpecific struct {
 	// the format
 	Type ImageInfoSpecificKind
+	// set iff Type is "qcow2"
+	Qcow2 *ImageInfoSpecificQCow2Wrapper
 	// set iff Type is "file"
 	File *ImageInfoSpecificFileWrapper
 }
@@ -208,6 +340,9 @@ func (x *ImageInfoSpecific) FromQObject(v any) error {
 func (x *ImageInfoSpecific) take(o *visit.Object) {
 	x.Type = DecodeImageInfoSpecificKind(o.Need("type"))
 	switch x.Type {
+	case ImageInfoSpecificKindQcow2:
+		x.Qcow2 = new(ImageInfoSpecificQCow2Wrapper)
+		x.Qcow2.take(o)
 	case ImageInfoSpecificKindFile:
 		x.File = new(ImageInfoSpecificFileWrapper)
 		x.File.take(o)
@@ -224,6 +359,8 @@ func (x *ImageInfoSpecific) QObject() any {
 func (x *ImageInfoSpecific) put(d *qobject.Dict) {
 	d.Set("type", string(x.Type))
 	switch x.Type {
+	case ImageInfoSpecificKindQcow2:
+		x.Qcow2.put(d)
 	case ImageInfoSpecificKindFile:
 		x.File.put(d)
 	}
@@ -1011,6 +1148,8 @@ const (
 	BlockdevDriverFile BlockdevDriver = "file"
 	// nothing: reads give anything, writes are lost
 	BlockdevDriverNullCo BlockdevDriver = "null-co"
+	// an image that takes no more space than was written
+	BlockdevDriverQcow2 BlockdevDriver = "qcow2"
 	// an image without format
 	BlockdevDriverRaw BlockdevDriver = "raw"
 )
@@ -1018,6 +1157,7 @@ const (
 var valuesOfBlockdevDriver = [...]BlockdevDriver{
 	BlockdevDriverFile,
 	BlockdevDriverNullCo,
+	BlockdevDriverQcow2,
 	BlockdevDriverRaw,
 }
 
@@ -1243,6 +1383,154 @@ func (x *BlockdevOptionsRaw) put(d *qobject.Dict) {
 	}
 }
 
+// BlockdevOptionsGenericCOWFormat: Options of formats whose images can be based on others.
+//
+// Since QEMU 2.9.
+type BlockdevOptionsGenericCOWFormat struct {
+	// where the image is
+	File BlockdevRef
+	// the image it is based on, null for none
+	Backing *BlockdevRefOrNull
+}
+
+// DecodeBlockdevOptionsGenericCOWFormat decodes a BlockdevOptionsGenericCOWFormat; see package visit for errors.
+func DecodeBlockdevOptionsGenericCOWFormat(v visit.Value) (x BlockdevOptionsGenericCOWFormat) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevOptionsGenericCOWFormat) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevOptionsGenericCOWFormat(in)
+	return in.Err()
+}
+
+func (x *BlockdevOptionsGenericCOWFormat) take(o *visit.Object) {
+	x.File = DecodeBlockdevRef(o.Need("file"))
+	x.Backing = visit.Optional(o, "backing", DecodeBlockdevRefOrNull)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockdevOptionsGenericCOWFormat) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockdevOptionsGenericCOWFormat) put(d *qobject.Dict) {
+	d.Set("file", x.File.QObject())
+	if x.Backing != nil {
+		d.Set("backing", x.Backing.QObject())
+	}
+}
+
+// BlockdevOptionsQcow2: Options of qcow2.
+//
+// Since QEMU 2.9.
+type BlockdevOptionsQcow2 struct {
+	// where the image is
+	File BlockdevRef
+	// the image it is based on, null for none
+	Backing *BlockdevRefOrNull
+	// put off writing reference counts
+	LazyRefcounts *bool
+	// hand on the guest's discards
+	PassDiscardRequest *bool
+	// discard what a deleted snapshot frees
+	PassDiscardSnapshot *bool
+	// discard what is freed otherwise
+	PassDiscardOther *bool
+	// keep discarded clusters allocated
+	DiscardNoUnref *bool
+	// bytes for both caches of tables
+	CacheSize *int64
+	// bytes for the cache of mapping tables
+	L2CacheSize *int64
+	// bytes of one entry of it
+	L2CacheEntrySize *int64
+	// bytes for the cache of reference counts
+	RefcountCacheSize *int64
+	// seconds after which unused entries leave, 0 for never
+	CacheCleanInterval *int64
+}
+
+// DecodeBlockdevOptionsQcow2 decodes a BlockdevOptionsQcow2; see package visit for errors.
+func DecodeBlockdevOptionsQcow2(v visit.Value) (x BlockdevOptionsQcow2) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevOptionsQcow2) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevOptionsQcow2(in)
+	return in.Err()
+}
+
+func (x *BlockdevOptionsQcow2) take(o *visit.Object) {
+	x.File = DecodeBlockdevRef(o.Need("file"))
+	x.Backing = visit.Optional(o, "backing", DecodeBlockdevRefOrNull)
+	x.LazyRefcounts = visit.Optional(o, "lazy-refcounts", visit.Value.Bool)
+	x.PassDiscardRequest = visit.Optional(o, "pass-discard-request", visit.Value.Bool)
+	x.PassDiscardSnapshot = visit.Optional(o, "pass-discard-snapshot", visit.Value.Bool)
+	x.PassDiscardOther = visit.Optional(o, "pass-discard-other", visit.Value.Bool)
+	x.DiscardNoUnref = visit.Optional(o, "discard-no-unref", visit.Value.Bool)
+	x.CacheSize = visit.Optional(o, "cache-size", visit.Value.Int64)
+	x.L2CacheSize = visit.Optional(o, "l2-cache-size", visit.Value.Int64)
+	x.L2CacheEntrySize = visit.Optional(o, "l2-cache-entry-size", visit.Value.Int64)
+	x.RefcountCacheSize = visit.Optional(o, "refcount-cache-size", visit.Value.Int64)
+	x.CacheCleanInterval = visit.Optional(o, "cache-clean-interval", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockdevOptionsQcow2) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockdevOptionsQcow2) put(d *qobject.Dict) {
+	d.Set("file", x.File.QObject())
+	if x.Backing != nil {
+		d.Set("backing", x.Backing.QObject())
+	}
+	if x.LazyRefcounts != nil {
+		d.Set("lazy-refcounts", *x.LazyRefcounts)
+	}
+	if x.PassDiscardRequest != nil {
+		d.Set("pass-discard-request", *x.PassDiscardRequest)
+	}
+	if x.PassDiscardSnapshot != nil {
+		d.Set("pass-discard-snapshot", *x.PassDiscardSnapshot)
+	}
+	if x.PassDiscardOther != nil {
+		d.Set("pass-discard-other", *x.PassDiscardOther)
+	}
+	if x.DiscardNoUnref != nil {
+		d.Set("discard-no-unref", *x.DiscardNoUnref)
+	}
+	if x.CacheSize != nil {
+		d.Set("cache-size", *x.CacheSize)
+	}
+	if x.L2CacheSize != nil {
+		d.Set("l2-cache-size", *x.L2CacheSize)
+	}
+	if x.L2CacheEntrySize != nil {
+		d.Set("l2-cache-entry-size", *x.L2CacheEntrySize)
+	}
+	if x.RefcountCacheSize != nil {
+		d.Set("refcount-cache-size", *x.RefcountCacheSize)
+	}
+	if x.CacheCleanInterval != nil {
+		d.Set("cache-clean-interval", *x.CacheCleanInterval)
+	}
+}
+
 // BlockdevOptions: A node to make.
 //
 // Since QEMU 2.9.
@@ -1269,6 +1557,8 @@ type BlockdevOptions struct {
 	File *BlockdevOptionsFile
 	// set iff Driver is "null-co"
 	NullCo *BlockdevOptionsNull
+	// set iff Driver is "qcow2"
+	Qcow2 *BlockdevOptionsQcow2
 	// set iff Driver is "raw"
 	Raw *BlockdevOptionsRaw
 }
@@ -1305,6 +1595,9 @@ func (x *BlockdevOptions) take(o *visit.Object) {
 	case BlockdevDriverNullCo:
 		x.NullCo = new(BlockdevOptionsNull)
 		x.NullCo.take(o)
+	case BlockdevDriverQcow2:
+		x.Qcow2 = new(BlockdevOptionsQcow2)
+		x.Qcow2.take(o)
 	case BlockdevDriverRaw:
 		x.Raw = new(BlockdevOptionsRaw)
 		x.Raw.take(o)
@@ -1349,6 +1642,8 @@ func (x *BlockdevOptions) put(d *qobject.Dict) {
 		x.File.put(d)
 	case BlockdevDriverNullCo:
 		x.NullCo.put(d)
+	case BlockdevDriverQcow2:
+		x.Qcow2.put(d)
 	case BlockdevDriverRaw:
 		x.Raw.put(d)
 	}
@@ -1395,6 +1690,58 @@ func (x *BlockdevRef) QObject() any {
 		return x.Definition.QObject()
 	case x.Reference != nil:
 		return *x.Reference
+	}
+	return nil
+}
+
+// BlockdevRefOrNull: A node, or expressly none.
+//
+// Since QEMU 2.9.
+//
+// Exactly one field is set.
+type BlockdevRefOrNull struct {
+	// a new node
+	Definition *BlockdevOptions
+	// the name of a node
+	Reference *string
+	// none
+	Null *visit.Null
+}
+
+// DecodeBlockdevRefOrNull decodes a BlockdevRefOrNull; see package visit for errors.
+func DecodeBlockdevRefOrNull(v visit.Value) (x BlockdevRefOrNull) {
+	switch v.Kind() {
+	case qobject.Object:
+		y := DecodeBlockdevOptions(v)
+		x.Definition = &y
+	case qobject.String:
+		y := v.Str()
+		x.Reference = &y
+	case qobject.Null:
+		y := v.Null()
+		x.Null = &y
+	default:
+		v.NoAlternative("BlockdevRefOrNull")
+	}
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevRefOrNull) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevRefOrNull(in)
+	return in.Err()
+}
+
+// QObject returns the alternative that is set, nil if there is none.
+func (x *BlockdevRefOrNull) QObject() any {
+	switch {
+	case x.Definition != nil:
+		return x.Definition.QObject()
+	case x.Reference != nil:
+		return *x.Reference
+	case x.Null != nil:
+		return nil
 	}
 	return nil
 }

@@ -27,6 +27,10 @@ type Backend interface {
 	Flush(co *coro.Co) error
 }
 
+// informer is a Backend that tells its device of a new capacity and of drained
+// sections.
+type informer interface{ SetDevice(device any) }
+
 // sectorSize is the unit of addresses and capacities on the wire.
 const sectorSize = 512
 
@@ -68,7 +72,8 @@ type Device struct {
 	disk     Backend
 	config   [configSize]byte
 	inFlight int
-	stalled  []bool     // queues left unread because of maxInFlight
+	drained  bool       // the backend is in a drained section
+	stalled  []bool     // queues left unread because of maxInFlight or drained
 	free     []*request // for reuse
 }
 
@@ -92,6 +97,9 @@ func (d *Device) Realize() error {
 	}
 	d.disk = disk
 	d.stalled = make([]bool, d.NumQueues)
+	if b, ok := disk.(informer); ok {
+		b.SetDevice(d)
+	}
 	return nil
 }
 

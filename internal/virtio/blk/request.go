@@ -54,6 +54,10 @@ func (d *Device) take() *request {
 // HandleQueue implements virtio.Kind.
 func (d *Device) HandleQueue(i int) {
 	c := d.Core()
+	if d.drained {
+		d.stalled[i] = true
+		return
+	}
 	for {
 		c.Busy(i)
 		for d.inFlight < maxInFlight {
@@ -105,12 +109,33 @@ func (d *Device) finish(r *request) {
 	}
 	d.inFlight--
 	d.free = append(d.free, r)
+	d.unstall()
+}
+
+// unstall goes on with the queues that were left unread.
+func (d *Device) unstall() {
+	if d.drained {
+		return
+	}
 	for i, waits := range d.stalled {
 		if waits {
 			d.stalled[i] = false
 			d.Core().Notify(i)
 		}
 	}
+}
+
+// DrainedBegin implements block's DrainOps: the queues stay unread while the
+// backend is in a drained section.
+func (d *Device) DrainedBegin() { d.drained = true }
+
+// DrainedPoll implements block's DrainOps. The backend knows of all requests.
+func (d *Device) DrainedPoll() bool { return false }
+
+// DrainedEnd implements block's DrainOps.
+func (d *Device) DrainedEnd() {
+	d.drained = false
+	d.unstall()
 }
 
 // serve does what the request asks for and returns its status.

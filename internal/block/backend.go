@@ -1,0 +1,233 @@
+package block
+
+import (
+	"slices"
+	"syscall"
+
+	"github.com/backplane-vm/backplane/coro"
+)
+
+// A Backend is a device's (or an export's) handle on a node: QEMU's
+// BlockBackend. It is used under the BQL; its requests yield.
+type Backend struct {
+	use    use
+	path   string // empty for one without a device
+	open   bool
+	device any // see SetDevice
+
+	inFlight int
+	quiesce  int        // drained sections the backend is in
+	parked   []*coro.Co // requests that wait for their end, oldest first
+}
+
+// Attach makes a backend on node for the device with the given QOM path. It
+// keeps the node from being deleted and does not restrict anybody; what the
+// device will do it says with [Backend.Claim].
+func (g *Graph) Attach(node *Node, path string) (*Backend, error) {
+	return attachBackend(node, path, "block device '"+path+"'", 0)
+}
+
+func attachBackend(node *Node, path, desc string, need Perm) (*Backend, error) {
+	b := &Backend{path: path, open: true}
+	b.use = use{node: node, desc: desc, role: "root", need: need, share: AllPerms, parent: b}
+	if err := b.use.attach(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Claim states that the device reads and, unless the node or readOnly forbids
+// it, writes, and that others may write at the same time only if shareRW is
+// set. On error nothing has changed.
+func (b *Backend) Claim(readOnly, shareRW bool) error {
+	need, share := ConsistentRead, ConsistentRead|WriteUnchanged|Resize
+	if !readOnly && !b.use.node.readOnly {
+		need |= Write
+	}
+	if shareRW {
+		share |= Write
+	}
+	return b.use.require(need, share)
+}
+
+// SetDevice says who is behind the backend. A device that has a method
+// Resized() is told of a new capacity; one that implements [DrainOps] hears of
+// drained sections, also of the one it comes into. Nil ends both.
+func (b *Backend) SetDevice(device any) {
+	b.device = device
+	if ops, ok := device.(DrainOps); ok && b.quiesce > 0 {
+		ops.DrainedBegin()
+	}
+}
+
+// Node returns what the backend is attached to.
+func (b *Backend) Node() *Node { return b.use.node }
+
+// Path returns the QOM path of the device that the backend belongs to.
+func (b *Backend) Path() string { return b.path }
+
+// Close gives the node back. It waits, by a nested poll, for requests in
+// flight; those that are parked fail. Closing again does nothing.
+func (b *Backend) Close() {
+	if !b.open {
+		return
+	}
+	b.open, b.device = false, nil
+	b.use.node.graph.wait(b.busy)
+	b.use.drop()
+}
+
+// Backends returns the backends of all nodes that belong to devices, in order
+// of the nodes.
+func (g *Graph) Backends() []*Backend {
+	var all []*Backend
+	for _, n := range g.order {
+		for _, u := range n.users {
+			if b, ok := u.parent.(*Backend); ok && b.path != "" {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// Sectors returns the capacity in units of SectorSize.
+func (b *Backend) Sectors() uint64 { return uint64(b.use.node.Length() / SectorSize) }
+
+// ReadOnly reports whether writes are refused.
+func (b *Backend) ReadOnly() bool { return b.use.node.readOnly }
+
+// InFlight returns how many requests are being worked on, without those that
+// are parked.
+func (b *Backend) InFlight() int { return b.inFlight }
+
+// Parked returns how many requests wait for the end of a drained section.
+func (b *Backend) Parked() int { return len(b.parked) }
+
+// ReadAt fills p from offset off, in bytes. It yields, also for as long as
+// the backend is in a drained section. Errors are errno values
+// (syscall.Errno) or wrap one.
+func (b *Backend) ReadAt(co *coro.Co, p []byte, off int64) error {
+	b.begin(co)
+	defer b.end()
+	if err := b.checkRange(p, off); err != nil {
+		return err
+	}
+	return b.use.node.ReadAt(co, p, off)
+}
+
+// WriteAt writes p at offset off, in bytes. It yields as ReadAt does.
+func (b *Backend) WriteAt(co *coro.Co, p []byte, off int64) error {
+	b.begin(co)
+	defer b.end()
+	if b.use.node.readOnly {
+		return syscall.EPERM
+	}
+	if err := b.checkRange(p, off); err != nil {
+		return err
+	}
+	return b.use.node.WriteAt(co, p, off)
+}
+
+// Flush returns once what was written before is on stable storage. It yields
+// as ReadAt does.
+func (b *Backend) Flush(co *coro.Co) error {
+	b.begin(co)
+	defer b.end()
+	if !b.open {
+		return syscall.ENOMEDIUM
+	}
+	return b.use.node.Flush(co)
+}
+
+func (b *Backend) checkRange(p []byte, off int64) error {
+	if !b.open {
+		return syscall.ENOMEDIUM
+	}
+	if length := b.use.node.Length(); off < 0 || off > length || int64(len(p)) > length-off {
+		return syscall.EIO
+	}
+	return nil
+}
+
+// begin counts a request in, once no drained section keeps it out. Whoever
+// ends the section counts it in on its behalf, so that a section that begins
+// before the request runs on waits for it.
+func (b *Backend) begin(co *coro.Co) {
+	if b.quiesce == 0 {
+		b.inFlight++
+		return
+	}
+	b.parked = append(b.parked, co)
+	killed := true
+	defer func() {
+		if killed { // the request is being ended while it waits
+			b.abandon(co)
+		}
+	}()
+	co.Yield()
+	killed = false
+}
+
+func (b *Backend) abandon(co *coro.Co) {
+	if i := slices.Index(b.parked, co); i >= 0 {
+		b.parked = slices.Delete(b.parked, i, i+1)
+		return
+	}
+	b.end()
+}
+
+func (b *Backend) end() {
+	b.inFlight--
+	b.use.node.graph.kick()
+}
+
+func (b *Backend) busy() bool { return b.inFlight > 0 }
+
+// drainBegin implements [parent].
+func (b *Backend) drainBegin() {
+	b.quiesce++
+	if ops, ok := b.device.(DrainOps); ok && b.quiesce == 1 {
+		ops.DrainedBegin()
+	}
+}
+
+// drainBusy implements [parent].
+func (b *Backend) drainBusy() bool {
+	ops, ok := b.device.(DrainOps)
+	return b.busy() || ok && ops.DrainedPoll()
+}
+
+// drainEnd implements [parent].
+func (b *Backend) drainEnd() {
+	b.quiesce--
+	if b.quiesce > 0 {
+		return
+	}
+	if ops, ok := b.device.(DrainOps); ok {
+		ops.DrainedEnd()
+	}
+	waiting := b.parked
+	b.parked = nil
+	for _, co := range waiting {
+		b.inFlight++
+		co.Wake()
+	}
+}
+
+// resized implements [parent].
+func (b *Backend) resized() {
+	if d, ok := b.device.(interface{ Resized() }); ok {
+		d.Resized()
+	}
+}
+
+// Drain waits until none of the backend's requests is in flight: a drained
+// section of its node, begun and ended. The caller holds the BQL and is no
+// coroutine.
+func (b *Backend) Drain() {
+	n := b.use.node
+	n.Quiesce()
+	n.graph.wait(b.busy)
+	n.Unquiesce()
+}

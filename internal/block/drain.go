@@ -1,0 +1,154 @@
+package block
+
+import (
+	"slices"
+
+	"github.com/backplane-vm/backplane/coro"
+)
+
+// DrainOps is what a device may offer to hear of drained sections; see
+// [Backend.SetDevice]. All three are called under the BQL and must not poll.
+type DrainOps interface {
+	// DrainedBegin tells the device to stop submitting requests.
+	DrainedBegin()
+	// DrainedPoll reports whether it still has something to finish besides
+	// the requests that the backend knows of.
+	DrainedPoll() bool
+	// DrainedEnd lets it go on.
+	DrainedEnd()
+}
+
+// DrainedBegin begins a drained section: when it returns, nothing is in flight
+// at the node, and nothing will be until the section ends, but for what its
+// owner does. Sections nest. It yields; a bottom half of the main context does
+// the work, with the node's in-flight count raised until it starts, so that no
+// other section misses this one.
+func (n *Node) DrainedBegin(co *coro.Co) {
+	n.begin()
+	n.graph.outside(co, "drained-begin", func() {
+		n.end()
+		n.Quiesce()
+	})
+}
+
+// DrainedEnd ends a drained section. It yields, but waits for no request.
+func (n *Node) DrainedEnd(co *coro.Co) {
+	n.begin()
+	n.graph.outside(co, "drained-end", func() {
+		n.end()
+		n.Unquiesce()
+	})
+}
+
+// outside yields co until f has run in a bottom half of the main context.
+func (g *Graph) outside(co *coro.Co, name string, f func()) {
+	g.main.OneShot(name, func() {
+		f()
+		co.Wake()
+	})
+	co.Yield()
+}
+
+// Quiesce is [Node.DrainedBegin] for a holder of the BQL that is no coroutine:
+// it polls the main context until the node is idle.
+func (n *Node) Quiesce() {
+	n.drainBegin()
+	n.graph.wait(n.busy)
+}
+
+// Unquiesce ends what Quiesce began.
+func (n *Node) Unquiesce() { n.drainEnd() }
+
+// Drain waits, like [Node.Quiesce], until the node is idle once.
+func (n *Node) Drain() {
+	n.Quiesce()
+	n.Unquiesce()
+}
+
+// drainBegin implements [parent] for children: a node whose child is drained
+// is drained as well.
+func (n *Node) drainBegin() {
+	n.quiesce++
+	if n.quiesce > 1 {
+		return
+	}
+	for _, u := range slices.Clone(n.users) { // devices may drop theirs
+		u.drainBegin()
+	}
+}
+
+// drainBusy implements [parent]: it reports whether a section has to wait.
+func (n *Node) drainBusy() bool { return n.busy() }
+
+func (n *Node) drainEnd() {
+	n.quiesce--
+	if n.quiesce > 0 {
+		return
+	}
+	for _, u := range slices.Clone(n.users) {
+		u.drainEnd()
+	}
+}
+
+// busy reports whether anything is in flight at the node or above it.
+func (n *Node) busy() bool {
+	if n.inFlight > 0 {
+		return true
+	}
+	for _, u := range n.users {
+		if u.parent.drainBusy() {
+			return true
+		}
+	}
+	return false
+}
+
+// QuiesceAll begins a drained section of all nodes, including those that are
+// made before it ends. The caller holds the BQL and is no coroutine.
+func (g *Graph) QuiesceAll() {
+	g.drainAll++
+	for _, n := range slices.Clone(g.order) {
+		n.drainBegin()
+	}
+	g.wait(g.busy)
+}
+
+// UnquiesceAll ends what QuiesceAll began.
+func (g *Graph) UnquiesceAll() {
+	g.drainAll--
+	for _, n := range slices.Clone(g.order) {
+		n.drainEnd()
+	}
+}
+
+// DrainAll waits, like [Graph.QuiesceAll], until all nodes are idle once.
+func (g *Graph) DrainAll() {
+	g.QuiesceAll()
+	g.UnquiesceAll()
+}
+
+// DrainedAllBegin is [Graph.QuiesceAll] for coroutines. It yields.
+func (g *Graph) DrainedAllBegin(co *coro.Co) { g.outside(co, "drained-all-begin", g.QuiesceAll) }
+
+// DrainedAllEnd ends what DrainedAllBegin began. It yields.
+func (g *Graph) DrainedAllEnd(co *coro.Co) { g.outside(co, "drained-all-end", g.UnquiesceAll) }
+
+func (g *Graph) busy() bool { return slices.ContainsFunc(g.order, (*Node).busy) }
+
+// wait polls the main context while cond holds.
+func (g *Graph) wait(cond func() bool) {
+	if !cond() {
+		return
+	}
+	g.polls++
+	defer func() { g.polls-- }()
+	g.main.WaitWhile(cond)
+}
+
+// kick makes those who wait look again. A request that ends in the main
+// context does so anyway; one that is ended from elsewhere does not.
+func (g *Graph) kick() {
+	if g.polls > 0 {
+		g.main.Notify()
+	}
+}
