@@ -113,5 +113,15 @@ func (c *Client) Await(event string) {
 	}
 }
 
+// count returns how often the event has come so far.
+func (c *Client) count(event string) (n int) {
+	for _, e := range c.Events {
+		if e == event {
+			n++
+		}
+	}
+	return n
+}
+
 // Close hangs up.
 func (c *Client) Close() { c.conn.Close() }

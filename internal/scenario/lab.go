@@ -43,6 +43,7 @@ type Lab struct {
 	nested  string                                  // the device in whose emulation device_add ran, if it did
 	screen  func(co *coro.Co, call *hmp.Call) error // HMP's eject, if a scenario has one
 	extra   map[string]func()                       // ordinary commands x-test-...
+	deleted map[string]int                          // ends of devices, by id
 }
 
 // Where things are in the lab's memory map.
@@ -62,7 +63,7 @@ const ReEntered sched.Kind = "re-entered"
 // root ports rp0, rp1, ...
 func newLab(w *sched.World, registry *qdev.Registry, policy monitor.Policy, ports int) *Lab {
 	l := &Lab{World: w, Policy: policy}
-	l.extra = make(map[string]func())
+	l.extra, l.deleted = make(map[string]func()), make(map[string]int)
 	l.Machine = machine.New(machine.Config{World: w, Registry: registry, Refuse: func(string) error {
 		if device := l.Machine.BQL.Emulating(); device != "" {
 			l.nested = device
@@ -70,6 +71,7 @@ func newLab(w *sched.World, registry *qdev.Registry, policy monitor.Policy, port
 		return nil
 	}})
 	l.Machine.Board = board{l}
+	l.Machine.Observe(l.noteDeleted)
 	var err error
 	l.Set, err = monitor.New(l.Machine, monitor.Config{
 		Version: qmp.Version{Major: 10, Micro: 2}, Policy: policy, Extra: l.commands(),

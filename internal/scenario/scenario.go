@@ -34,7 +34,7 @@ const (
 func All() []*Scenario {
 	return []*Scenario{
 		scenarioA, scenarioB, scenarioC, scenarioD, scenarioE, scenarioF,
-		scenarioH, scenarioI, scenarioK,
+		scenarioH, scenarioI, scenarioJ, scenarioK,
 	}
 }
 
