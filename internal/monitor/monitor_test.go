@@ -28,7 +28,9 @@ type guest struct {
 	con *console
 }
 
-func start(t *testing.T, ports int) *guest {
+func start(t *testing.T, ports int) *guest { return startUnder(t, ports, monitor.Ours) }
+
+func startUnder(t *testing.T, ports int, policy monitor.Policy) *guest {
 	t.Helper()
 	registry, err := virt.NewRegistry()
 	if err != nil {
@@ -42,7 +44,7 @@ func start(t *testing.T, ports int) *guest {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.set, err = monitor.New(g.m, monitor.Config{Version: qmp.Version{Major: 10, Micro: 2}})
+	g.set, err = monitor.New(g.m, monitor.Config{Version: qmp.Version{Major: 10, Micro: 2}, Policy: policy})
 	if err != nil {
 		t.Fatal(err)
 	}

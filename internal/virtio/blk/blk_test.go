@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/pci"
 	"github.com/backplane-vm/backplane/internal/virtio/blk"
 	"github.com/backplane-vm/backplane/internal/virtio/virtiotest"
@@ -368,5 +369,57 @@ func BenchmarkPlugUnplug(b *testing.B) {
 			b.Fatal(err)
 		}
 		board.Settle()
+	}
+}
+
+// A disk that grows or shrinks under a running driver: the configuration says
+// so, and an interrupt tells the driver to look.
+func TestResized(t *testing.T) {
+	b, disk, d := plugged(t)
+	dev := disk.device.(interface{ Resized() })
+	before := d.Common(0x15, 1)
+	for _, sectors := range []int{4096, 8} {
+		disk.data = make([]byte, 512*sectors)
+		dev.Resized()
+		if isr := d.ISR(); isr != 2 {
+			t.Errorf("interrupt status %d, want a change of the configuration", isr)
+		}
+		if n := d.Config(0, 8); n != uint64(sectors) {
+			t.Errorf("capacity %d, want %d", n, sectors)
+		}
+		if now := d.Common(0x15, 1); now == before {
+			t.Errorf("configuration generation is still %d", now)
+		} else {
+			before = now
+		}
+	}
+	d.Disk(0, 8, 512, true) // past the end now
+	d.Notify()
+	b.Settle()
+	if d.DiskStatus() != 1 {
+		t.Errorf("status %d, want an I/O error", d.DiskStatus())
+	}
+	d.SetCommon(0x14, 0, 1)
+	dev.Resized()
+	if isr := d.ISR(); isr != 0 {
+		t.Errorf("interrupt status %d from a device that no driver runs", isr)
+	}
+}
+
+// A drained section leaves the queue unread; its end takes up what came.
+func TestDrainedSection(t *testing.T) {
+	b, disk, d := plugged(t)
+	dev := disk.device.(block.DrainOps)
+	dev.DrainedBegin()
+	d.Disk(0, 3, 512, true)
+	d.Notify()
+	b.Settle()
+	if d.Used() != 0 || dev.DrainedPoll() {
+		t.Errorf("%d requests answered in a drained section", d.Used())
+	}
+	dev.DrainedEnd()
+	b.Settle()
+	if d.Used() != 1 || d.DiskStatus() != 0 {
+		t.Errorf("%d requests answered after it, status %d", d.Used(), d.DiskStatus())
 	}
 }

@@ -24,11 +24,14 @@ type disk struct {
 	err      error
 	flushes  int
 	inUse    bool
+	device   any
 }
 
 func (d *disk) Claim(bool, bool) error { return nil }
 func (d *disk) Sectors() uint64        { return uint64(len(d.data)) / 512 }
 func (d *disk) ReadOnly() bool         { return d.readOnly }
+
+func (d *disk) SetDevice(dev any) { d.device = dev }
 
 func (d *disk) wait(co *coro.Co) error {
 	for d.held {

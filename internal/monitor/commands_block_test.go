@@ -1,0 +1,155 @@
+package monitor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/monitor"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// ask runs a command given as JSON and returns its answer, or its error's text.
+func ask(ctx context.Context, t *testing.T, c *qmp.Client, name, args string) (answer any, fail string) {
+	t.Helper()
+	v, err := qobject.ParseJSON(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Execute(ctx, name, v, &answer)
+	var e *qerr.Error
+	if errors.As(err, &e) {
+		return nil, e.Desc
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, ""
+}
+
+// The words were recorded from QEMU 7.2.22, the same commands in the same
+// order; that the policies do not show in them is part of the test.
+func TestBlockResize(t *testing.T) {
+	for _, policy := range monitor.Policies() {
+		t.Run(string(policy), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			g := startUnder(t, 0, policy)
+			c := g.qmp(ctx)
+			image := filepath.Join(t.TempDir(), "r.img")
+			if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, options := range []string{
+				`{"driver":"raw","node-name":"r","file":{"driver":"file","node-name":"rf","filename":"` + image + `"}}`,
+				`{"driver":"raw","node-name":"rs","size":512,"file":{"driver":"null-co"}}`,
+				`{"driver":"raw","node-name":"ro","read-only":true,"file":{"driver":"null-co"}}`,
+				`{"driver":"null-co","node-name":"n"}`,
+			} {
+				if _, fail := ask(ctx, t, c, "blockdev-add", options); fail != "" {
+					t.Fatal(fail)
+				}
+			}
+			for _, x := range []struct{ args, want string }{
+				{`"size":5`, "Cannot find device='' nor node-name=''"},
+				{`"node-name":"zz","size":5`, "Cannot find device='' nor node-name='zz'"},
+				{`"node-name":"zz","device":"yy","size":5`, "Cannot find device='yy' nor node-name='zz'"},
+				{`"node-name":"r","size":-1`, "Parameter 'size' expects a >0 size"},
+				{`"node-name":"r"`, "Parameter 'size' is missing"},
+				{`"node-name":"r","size":"1"`, "Invalid parameter type for 'size', expected: integer"},
+				{`"node-name":"r","size":9223372036854775807`, "offset(9223372036854775807) exceeds maximum(9223372035781033984)"},
+				{`"node-name":"r","size":9223372035781033984`, "Could not resize file: File too large"},
+				{`"node-name":"rs","size":1024`, "Cannot resize fixed-size raw disks"},
+				{`"node-name":"ro","size":1024`, "Image is read-only"},
+				{`"node-name":"n","size":1024`, "Image format driver does not support resize"},
+				{`"node-name":"r","size":1000`, ""},
+				{`"node-name":"rf","size":1500`, ""},
+			} {
+				if _, fail := ask(ctx, t, c, "block_resize", "{"+x.args+"}"); fail != x.want {
+					t.Errorf("%s: %q, want %q", x.args, fail, x.want)
+				}
+			}
+			if st, err := os.Stat(image); err != nil || st.Size() != 1500 {
+				t.Errorf("image: %v, %v", st.Size(), err)
+			}
+			if size := virtualSize(ctx, t, c, "r"); size != 1536 {
+				t.Errorf("query-named-block-nodes says %d", size)
+			}
+			human := func(line, want string) {
+				t.Helper()
+				if got, _ := ask(ctx, t, c, "human-monitor-command", `{"command-line":"`+line+`"}`); got != want {
+					t.Errorf("%s: %q, want %q", line, got, want)
+				}
+			}
+			if policy == monitor.RFC { // which answers before the command has run
+				return
+			}
+			human("block_resize zz 5", "Error: Cannot find device='zz' nor node-name=''\r\n")
+		})
+	}
+}
+
+func virtualSize(ctx context.Context, t *testing.T, c *qmp.Client, node string) int64 {
+	t.Helper()
+	nodes, fail := ask(ctx, t, c, "query-named-block-nodes", "{}")
+	if fail != "" {
+		t.Fatal(fail)
+	}
+	for _, x := range nodes.([]any) {
+		d := x.(*qobject.Dict)
+		if name, _ := d.Get("node-name"); name == node {
+			image, _ := d.Get("image")
+			size, _ := image.(*qobject.Dict).Get("virtual-size")
+			return size.(int64)
+		}
+	}
+	return -1
+}
+
+// A resize of a disk that -drive made, by its id, in HMP's units; the request
+// takes a while, and a drain of the main context meanwhile waits for it.
+func TestHumanBlockResizeAndDrain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	g := start(t, 0)
+	c := g.qmp(ctx)
+	gate := new(block.Gate)
+	g.m.Locked("drive", func() {
+		_, err := g.m.Blocks.AddDrive("disk0", block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+			File: &block.Options{Driver: "memory", Size: 512}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate.Hold()
+	})
+	answer := make(chan string, 1)
+	go func() {
+		got, fail := ask(ctx, t, c, "human-monitor-command", `{"command-line":"block_resize disk0 2"}`)
+		answer <- fmt.Sprint(got, fail)
+	}()
+	drained := make(chan bool, 1)
+	for waiting := 0; waiting == 0; {
+		g.m.Locked("look", func() { waiting = gate.Waiting() })
+	}
+	g.m.Loop.Main.OneShot("drain", func() {
+		g.m.Loop.Main.OneShot("release", gate.Release) // runs in the drain's own poll
+		g.m.Blocks.DrainAll()
+		drained <- g.m.Blocks.Lookup("s").InFlight() == 0
+	})
+	if !<-drained {
+		t.Error("drained with a request in flight")
+	}
+	if got := <-answer; got != "" {
+		t.Errorf("answer %q", got)
+	}
+	if size := virtualSize(ctx, t, c, "s"); size != 2<<20 {
+		t.Errorf("size %d", size)
+	}
+}
