@@ -4,33 +4,96 @@ import (
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// A Clock is what timers are set by. Its time is in nanoseconds from zero; it
-// runs or stands still. The realtime clock of a machine always runs; the
-// virtual one stands still while the guest is stopped. Safe for use by any
-// goroutine.
+// HostRecheck is how often, in nanoseconds, a wait for a timer on the host's
+// wall clock looks whether that was set to another time meanwhile.
+const HostRecheck = 1_000_000_000
+
+// A Clock is what timers are set by. Its time is in nanoseconds. A machine has
+// three, as QEMU: the realtime clock, which always runs; the virtual one,
+// which stands still while the guest is stopped; and the host's wall clock,
+// which somebody may set. Safe for use by any goroutine.
 type Clock struct {
-	w *sched.World
+	w    *sched.World
+	kind clockKind
 
 	mu       sched.Mutex
 	running  bool
 	offset   int64      // clock time minus World time while running; guarded by mu
 	frozen   int64      // clock time while standing still; guarded by mu
-	contexts []*Context // to be told when the clock starts; guarded by mu
+	contexts []*Context // to be told when the clock moves; guarded by mu
 }
+
+type clockKind int
+
+const (
+	ticking clockKind = iota // goes with the World's clock while it runs
+	wall                     // is the wall clock
+	stepped                  // goes when told to
+)
 
 // NewClock returns a clock at zero, running or not.
 func NewClock(w *sched.World, running bool) *Clock {
-	return &Clock{w: w, running: running, offset: -w.Now()}
+	c := &Clock{w: w, running: running, offset: -w.Now()}
+	c.mu.Init(w, "clock")
+	return c
+}
+
+// NewHostClock returns the host's wall clock, in nanoseconds since 1970. It
+// cannot be stopped.
+func NewHostClock(w *sched.World) *Clock {
+	c := NewClock(w, true)
+	c.kind = wall
+	return c
+}
+
+// NewSteppedClock returns a clock at zero that moves only by [Clock.Advance]:
+// for tests, and for machines whose time a test program controls.
+func NewSteppedClock(w *sched.World) *Clock {
+	c := NewClock(w, false)
+	c.kind = stepped
+	return c
 }
 
 // Now returns the clock's time in nanoseconds.
 func (c *Clock) Now() int64 {
+	now, _ := c.read()
+	return now
+}
+
+// read returns the clock's time and whether timers on it fire now.
+func (c *Clock) read() (now int64, fires bool) {
+	if c.kind == wall {
+		return c.w.Wall().UnixNano(), true
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running {
-		return c.w.Now() + c.offset
+		return c.w.Now() + c.offset, true
 	}
-	return c.frozen
+	return c.frozen, c.kind == stepped
+}
+
+// until returns the World time at which the clock shows deadline, as far as
+// that is known.
+func (c *Clock) until(deadline int64) int64 {
+	now, fires := c.read()
+	switch {
+	case !fires:
+		return sched.Forever
+	case deadline <= now:
+		return 0
+	case c.kind == stepped:
+		return sched.Forever
+	}
+	left := deadline - now
+	if c.kind == wall {
+		left = min(left, HostRecheck)
+	}
+	at := c.w.Now()
+	if left > sched.Forever-at {
+		return sched.Forever
+	}
+	return at + left
 }
 
 // Running reports whether the clock runs.
@@ -42,6 +105,7 @@ func (c *Clock) Running() bool {
 
 // Start lets the clock run on from where it stands.
 func (c *Clock) Start() {
+	c.mustBe(ticking)
 	c.mu.Lock()
 	if !c.running {
 		c.running = true
@@ -49,14 +113,13 @@ func (c *Clock) Start() {
 	}
 	contexts := c.contexts
 	c.mu.Unlock()
-	for _, x := range contexts {
-		x.Notify()
-	}
+	tell(contexts)
 }
 
 // Stop makes the clock stand still. Timers on it do not fire until it starts
 // again.
 func (c *Clock) Stop() {
+	c.mustBe(ticking)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running {
@@ -65,117 +128,47 @@ func (c *Clock) Stop() {
 	}
 }
 
-// attach makes sure that x learns when the clock starts.
+// Advance moves a stepped clock on by ns nanoseconds.
+func (c *Clock) Advance(ns int64) {
+	c.mustBe(stepped)
+	c.mu.Lock()
+	c.frozen += ns
+	contexts := c.contexts
+	c.mu.Unlock()
+	tell(contexts)
+}
+
+func (c *Clock) mustBe(k clockKind) {
+	if c.kind != k {
+		panic("aio: a clock is started, stopped or advanced that goes by other rules")
+	}
+}
+
+// tell has whoever waits in the contexts look at the clock again.
+func tell(contexts []*Context) {
+	for _, x := range contexts {
+		x.mu.Lock()
+		x.kick()
+		x.mu.Unlock()
+	}
+}
+
+// attach makes sure that x, which does not know the clock yet, learns when it
+// moves. Lists that were handed out do not change.
 func (c *Clock) attach(x *Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, have := range c.contexts {
-		if have == x {
-			return
-		}
-	}
 	c.contexts = append(c.contexts[:len(c.contexts):len(c.contexts)], x)
 }
 
-// A Timer calls a function from its context's loop once its clock reaches a
-// deadline. Arm and Cancel may be called from any goroutine.
-type Timer struct {
-	ctx      *Context
-	clock    *Clock
-	f        func()
-	deadline int64
-	index    int    // in the context's heap, or -1; guarded by ctx.mu
-	seq      uint64 // breaks ties in order of arming
-}
-
-// Timer returns an unarmed timer on clock that calls f from c's loop.
-func (c *Context) Timer(clock *Clock, f func()) *Timer {
-	clock.attach(c)
-	return &Timer{ctx: c, clock: clock, f: f, index: -1}
-}
-
-// Arm sets the timer to fire once the clock shows deadline or later, in place
-// of any earlier setting.
-func (t *Timer) Arm(deadline int64) {
-	c := t.ctx
+func (c *Clock) detach(x *Context) {
 	c.mu.Lock()
-	c.timers.remove(t)
-	t.deadline = deadline
-	c.timerSeq++
-	t.seq = c.timerSeq
-	c.timers.add(t)
-	c.mu.Unlock()
-	c.Notify()
-}
-
-// Cancel disarms the timer. If it has fired but its function has not yet been
-// called, the function is not called.
-func (t *Timer) Cancel() {
-	t.ctx.mu.Lock()
-	t.ctx.timers.remove(t)
-	t.ctx.mu.Unlock()
-}
-
-// Armed reports whether the timer is set.
-func (t *Timer) Armed() bool {
-	t.ctx.mu.Lock()
-	defer t.ctx.mu.Unlock()
-	return t.index >= 0
-}
-
-// timerSet holds a context's armed timers: a list per clock, ordered by
-// deadline. Contexts have two or three clocks and few timers, so insertion
-// into an ordered slice beats a heap and is easier to read.
-type timerSet map[*Clock][]*Timer
-
-func (s timerSet) add(t *Timer) {
-	list := s[t.clock]
-	i := len(list)
-	for i > 0 && list[i-1].deadline > t.deadline {
-		i--
-	}
-	list = append(list, nil)
-	copy(list[i+1:], list[i:])
-	list[i] = t
-	t.index = 0
-	s[t.clock] = list
-}
-
-func (s timerSet) remove(t *Timer) {
-	if t.index < 0 {
-		return
-	}
-	t.index = -1
-	list := s[t.clock]
-	for i, have := range list {
-		if have == t {
-			copy(list[i:], list[i+1:])
-			list[len(list)-1] = nil
-			s[t.clock] = list[:len(list)-1]
-			return
+	defer c.mu.Unlock()
+	kept := make([]*Context, 0, len(c.contexts))
+	for _, have := range c.contexts {
+		if have != x {
+			kept = append(kept, have)
 		}
 	}
-}
-
-// expired takes the first timer that is due off the set, or returns nil.
-func (s timerSet) expired() *Timer {
-	for clock, list := range s {
-		if len(list) > 0 && clock.Running() && list[0].deadline <= clock.Now() {
-			t := list[0]
-			s.remove(t)
-			return t
-		}
-	}
-	return nil
-}
-
-// next returns the World time at which the first timer is due.
-func (s timerSet) next(w *sched.World) int64 {
-	at := sched.Forever
-	for clock, list := range s {
-		if len(list) > 0 && clock.Running() {
-			at = min(at, w.Now()+max(0, list[0].deadline-clock.Now()))
-		}
-	}
-	return at
+	c.contexts = kept
 }

@@ -1,6 +1,6 @@
 // Package aio provides event-loop contexts (QEMU's AioContext): bottom halves,
-// timers and coroutines that run one at a time, from whoever polls the
-// context.
+// timers, sources and coroutines that run one at a time, from whoever polls
+// the context.
 //
 // A machine's main loop serves two contexts ([MainLoop]). The main context is
 // the one that block and device code waits on: code that holds the big lock
@@ -9,17 +9,48 @@
 // outermost loop only, so what is queued there never runs in the middle of
 // something else. Which of the two a piece of work belongs to is the most
 // consequential choice in the machine; the monitor's choices are in
-// internal/monitor.
+// internal/monitor. An [IOThread] is a context with a thread of its own.
 //
 // # Who may do what
 //
-// Scheduling (BH.Schedule, OneShot, Spawn, Schedule, Timer.Arm, Notify) is for
-// any goroutine and never blocks. Polling is for one thread at a time: for a
-// context under a lock (the machine's, under the BQL) the owner of the lock;
-// for an iothread's, its goroutine. Callbacks and coroutines run on the
-// polling thread with the locks it holds. A callback must not block, except by
-// a nested poll of the main context; a coroutine must not poll at all, it
-// yields.
+// Scheduling (BH.Schedule, OneShot, Spawn, Schedule, Timer.Arm, Source.Signal,
+// Notify) is for any goroutine and never blocks. Polling is for one thread at
+// a time: for a context under a lock (the machine's, under the BQL) the owner
+// of the lock; for an iothread's, its goroutine. Callbacks and coroutines run
+// on the polling thread with the locks it holds. A callback must not block,
+// except by a nested poll; a coroutine must not poll at all, it yields, and it
+// is entered by the loop of its home only. Who breaks one of these rules gets
+// a panic that names the coroutine or context and the rule. In -race and
+// -tags invariants builds that includes polling an iothread's context from a
+// callback of another thread, which costs too much to find out otherwise.
+//
+// # Order and nesting
+//
+// A poll runs coroutines, then bottom halves and sources, each in the order in
+// which they were scheduled, then timers (by clock, in the order in which the
+// context got to know them; then deadline; then order of arming), then idle
+// bottom halves. Nothing depends on the order of a map. What becomes ready
+// meanwhile waits for the next poll, so nobody starves the rest.
+//
+// A nested poll goes on with what the outer one has not run yet, since all
+// take from the same queues: nesting loses nothing and puts nothing off. But
+// no callback is entered while it runs: one that becomes ready again
+// before it has returned is queued when it returns, unless it was made to
+// nest ([BH.Nest]).
+//
+// # Waking
+//
+// Whoever adds work wakes the pollers that wait. A poller counts as waiting
+// once it has seen, under the context's mutex, that there is nothing to do, so
+// a wake-up is neither lost nor paid for when nobody waits. A condition that
+// WaitWhile waits for and that changes elsewhere is announced by
+// [Context.Notify], which is counted: a poller does not wait if the count has
+// moved since before it looked at its condition.
+//
+// There is no busy polling before a wait (QEMU's poll-max-ns): its gain is to
+// spare system calls, and here readiness comes from goroutines that block in
+// Go's network poller and hand over in user space, where the scheduler spins
+// for a while by itself before it lets a thread sleep.
 //
 // Goroutines: none of its own, except [IOThread]'s and a [Pool]'s workers,
 // which leave when idle. Lock order: a context's mutex is a leaf (a clock's
@@ -27,32 +58,50 @@
 package aio
 
 import (
-	"fmt"
+	"sync/atomic"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
+// IdleInterval is how long, in nanoseconds, a poll waits at most while an idle
+// bottom half is scheduled: QEMU's ten milliseconds.
+const IdleInterval = 10_000_000
+
 // A Context is one event loop's worth of work.
 type Context struct {
 	w    *sched.World
 	name string
-	held func() bool // reports whether the caller may poll; nil: not checked
+	held func() bool   // reports whether the caller may poll; nil: not checked
+	loop *loop         // what it shares with the contexts of the same thread
+	home atomic.Uint64 // an iothread's goroutine, where that is checked
 
-	mu       sched.Mutex
-	ready    []*BH // scheduled bottom halves, first to run first
-	cos      []*coro.Co
-	timers   timerSet
-	timerSeq uint64
-	pollers  []*sched.Parker       // who waits for work, innermost last
-	live     map[*coro.Co]struct{} // spawned and not ended
-	closed   bool
+	seq    atomic.Uint64 // counts Notify; written under mu
+	seen   uint64        // the count that Poll knows; the poller's
+	closed atomic.Bool   // written under mu
+
+	mu        sched.Mutex
+	cos       ring[*coro.Co] // to be entered; guarded by mu, as the rest
+	bhs       bhList
+	idle      bhList
+	spareBHs  *BH // used one-shot bottom halves, linked by next
+	nspareBHs int
+	timers    []*timers // a set for each clock, in the order of first use
+	timerSeq  uint64
+	waiting   []*sched.Parker // who waits for work
+	spare     []*sched.Parker // for those who will
+	live      coro.Set        // coroutines that live here
+}
+
+// A loop is what contexts share that the same thread (or lock owner) serves.
+type loop struct {
+	running *coro.Co // the coroutine that has been entered; the poller's
 }
 
 // NewContext returns an empty context. mayPoll, if not nil, is asserted at
 // every poll: the machine passes one that says whether the BQL is held.
 func NewContext(w *sched.World, name string, mayPoll func() bool) *Context {
-	c := &Context{w: w, name: name, held: mayPoll, timers: make(timerSet), live: make(map[*coro.Co]struct{})}
+	c := &Context{w: w, name: name, held: mayPoll, loop: new(loop)}
 	c.mu.Init(w, "context "+name)
 	return c
 }
@@ -65,285 +114,49 @@ func (c *Context) World() *sched.World { return c.w }
 
 // Notify makes whoever waits in a poll of the context look again, and whoever
 // polls next not wait. It is what a condition that [Context.WaitWhile] waits
-// for needs when it changes outside the context's own callbacks.
+// for needs when it changes outside the context's own callbacks (QEMU's
+// aio_wait_kick). Any goroutine may call it, after the change.
 func (c *Context) Notify() {
 	c.mu.Lock()
-	c.notifyLocked()
+	c.seq.Add(1)
+	c.kick()
 	c.mu.Unlock()
 }
 
-func (c *Context) notifyLocked() {
-	for _, p := range c.pollers {
+// kick wakes the pollers that wait; mu is held.
+func (c *Context) kick() {
+	for _, p := range c.waiting {
 		p.Unpark()
 	}
 }
 
-// A BH is a bottom half: a function to be called soon from a context's loop.
-// However often it is scheduled before it runs, it runs once.
-type BH struct {
-	ctx       *Context
-	name      string
-	f         func()
-	scheduled bool // guarded by ctx.mu, as the next two
-	deleted   bool
-	queued    bool // is in ctx.ready
-}
-
-// BH returns a bottom half that calls f. It is not scheduled yet.
-func (c *Context) BH(name string, f func()) *BH { return &BH{ctx: c, name: name, f: f} }
-
-// OneShot has f called once from the context's loop.
-func (c *Context) OneShot(name string, f func()) { c.BH(name, f).Schedule() }
-
-// Schedule queues the bottom half, unless it is queued already or deleted.
-// Bottom halves run in the order in which they were scheduled.
-func (b *BH) Schedule() {
-	c := b.ctx
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if b.deleted {
-		return
-	}
-	b.scheduled = true
-	if !b.queued {
-		b.queued = true
-		c.ready = append(c.ready, b)
-	}
-	c.notifyLocked()
-}
-
-// Cancel makes a scheduled bottom half not run. One that is running goes on.
-func (b *BH) Cancel() {
-	b.ctx.mu.Lock()
-	b.scheduled = false
-	b.ctx.mu.Unlock()
-}
-
-// Delete cancels the bottom half for good. It may delete itself.
-func (b *BH) Delete() {
-	b.ctx.mu.Lock()
-	b.scheduled, b.deleted = false, true
-	b.ctx.mu.Unlock()
-}
-
-// Spawn makes a coroutine that lives in this context and is first entered from
-// its loop.
-func (c *Context) Spawn(name string, f func(co *coro.Co)) *coro.Co {
-	co := coro.New(name, f)
-	co.SetHome(c)
-	c.adopt(co)
-	c.Schedule(co)
-	return co
-}
-
-func (c *Context) adopt(co *coro.Co) {
-	co.OnDone(c.forget)
-	c.mu.Lock()
-	c.live[co] = struct{}{}
-	c.mu.Unlock()
-}
-
-func (c *Context) forget(co *coro.Co) {
-	c.mu.Lock()
-	delete(c.live, co)
-	c.mu.Unlock()
-}
-
-// Schedule queues the coroutine to be entered from this context's loop, which
-// becomes its home. It implements [coro.Home]. Scheduling a coroutine that is
-// scheduled already panics.
-func (c *Context) Schedule(co *coro.Co) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return // it will never run; Close ends those it knows
-	}
-	co.MarkScheduled(c.name)
-	c.cos = append(c.cos, co)
-	c.notifyLocked()
-}
-
-// Wake queues the coroutine in its home. See [coro.Co.Wake].
-func Wake(co *coro.Co) { co.Wake() }
-
-// MoveTo makes to the home of the running coroutine and returns in to's loop.
-// The hand-over goes through the old home, so that the coroutine has yielded
-// before anyone can enter it.
-func MoveTo(co *coro.Co, to *Context) {
-	from, ok := co.Home().(*Context)
-	if !ok {
-		panic(fmt.Sprintf("aio: coroutine %q moves to %q but lives in no context", co.Name(), to.name))
-	}
-	if from == to {
-		return
-	}
-	co.SetHome(to)
-	from.OneShot("move-coroutine", func() { to.Schedule(co) })
-	co.Yield()
-}
-
-// Poll runs what is due: first the coroutines and bottom halves that were
-// queued when it began, then timers. If nothing is, and blocking is set, it
-// waits for something and runs that. It reports whether it ran anything.
-func (c *Context) Poll(blocking bool) bool {
-	if c.held != nil && !c.held() {
-		panic(fmt.Sprintf("aio: context %q polled by a thread that may not", c.name))
-	}
-	if c.dispatch() {
-		return true
-	}
-	if !blocking {
-		return false
-	}
-	p := c.w.NewParker()
-	c.addPoller(p)
-	defer c.removePoller(p)
-	for {
-		if c.dispatch() {
-			return true
-		}
-		if p.Park(c.deadline()) {
-			// Notified: what for may be a condition of the caller's.
-			return c.dispatch()
-		}
-	}
-}
-
-// WaitWhile polls the context until cond is false: a nested loop. The caller
-// may poll it, and everything cond waits for makes progress through it. It
-// keeps whatever locks the caller holds.
-func (c *Context) WaitWhile(cond func() bool) {
-	p := c.w.NewParker()
-	c.addPoller(p)
-	defer c.removePoller(p)
-	if c.held != nil && !c.held() {
-		panic(fmt.Sprintf("aio: context %q polled by a thread that may not", c.name))
-	}
-	for cond() {
-		if !c.dispatch() {
-			p.Park(c.deadline())
-		}
-	}
-}
-
-func (c *Context) addPoller(p *sched.Parker) {
-	c.mu.Lock()
-	c.pollers = append(c.pollers, p)
-	c.mu.Unlock()
-}
-
-func (c *Context) removePoller(p *sched.Parker) {
-	c.mu.Lock()
-	for i, have := range c.pollers {
-		if have == p {
-			c.pollers = append(c.pollers[:i:i], c.pollers[i+1:]...)
-			break
-		}
-	}
-	c.mu.Unlock()
-}
-
-// deadline returns the World time of the first timer, or sched.Forever.
-func (c *Context) deadline() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.ready) > 0 || len(c.cos) > 0 {
-		return 0
-	}
-	return c.timers.next(c.w)
-}
-
-// dispatch runs one slice of work without waiting. A nested dispatch goes on
-// with what the outer one has not run yet, because both take from the same
-// queues: nothing is lost or put off by nesting.
-func (c *Context) dispatch() (progress bool) {
-	c.mu.Lock()
-	ncos, nbhs := len(c.cos), len(c.ready)
-	c.mu.Unlock()
-	for range ncos {
-		co := c.popCo()
-		if co == nil {
-			break
-		}
-		co.Enter()
-		progress = true
-	}
-	for range nbhs {
-		f, ok := c.popBH()
-		if !ok {
-			break
-		}
-		if f != nil {
-			f()
-			progress = true
-		}
-	}
-	for {
-		c.mu.Lock()
-		t := c.timers.expired()
-		c.mu.Unlock()
-		if t == nil {
-			return progress
-		}
-		t.f()
-		progress = true
-	}
-}
-
-func (c *Context) popCo() *coro.Co {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.cos) == 0 {
-		return nil
-	}
-	co := c.cos[0]
-	c.cos[0] = nil
-	c.cos = c.cos[1:]
-	return co
-}
-
-// popBH takes the first queued bottom half; f is nil if it was cancelled.
-func (c *Context) popBH() (f func(), ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.ready) == 0 {
-		return nil, false
-	}
-	b := c.ready[0]
-	c.ready[0] = nil
-	c.ready = c.ready[1:]
-	b.queued = false
-	if !b.scheduled {
-		return nil, true
-	}
-	b.scheduled = false
-	return b.f, true
-}
-
-// Close ends the coroutines that still live in the context, running their
-// deferred functions, and drops what is queued. Nobody may poll it any more.
+// Close ends the coroutines that live in the context, in the order in which
+// they came, running their deferred functions, and drops what is queued.
+// Nobody may poll it any more; what is scheduled in it from now on never runs.
 func (c *Context) Close() {
+	c.mu.Lock()
+	c.closed.Store(true)
+	c.cos.clear()
+	c.bhs.clear()
+	c.idle.clear()
+	sets := c.timers
+	for _, s := range sets {
+		s.clear()
+	}
+	c.mu.Unlock()
+	for _, s := range sets {
+		s.clock.detach(c)
+	}
 	for {
 		c.mu.Lock()
-		c.closed = true
-		c.ready, c.cos = nil, nil
-		var co *coro.Co
-		for co = range c.live {
-			break
+		co := c.live.First()
+		if co != nil {
+			c.live.Remove(co)
 		}
-		delete(c.live, co)
 		c.mu.Unlock()
 		if co == nil {
 			return
 		}
 		co.Kill()
 	}
-}
-
-// Coroutines returns how many coroutines spawned in the context have not
-// ended.
-func (c *Context) Coroutines() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.live)
 }

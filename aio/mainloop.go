@@ -28,10 +28,9 @@ func NewMainLoop(w *sched.World, lock *bql.Lock) *MainLoop {
 		Main:      NewContext(w, "main", held),
 		IOHandler: NewContext(w, "iohandler", held),
 		lock:      lock,
-		parker:    w.NewParker(),
+		parker:    w.NewParker().For("something to do"),
 	}
-	l.Main.addPoller(l.parker)
-	l.IOHandler.addPoller(l.parker)
+	l.IOHandler.loop = l.Main.loop
 	return l
 }
 
@@ -39,17 +38,32 @@ func NewMainLoop(w *sched.World, lock *bql.Lock) *MainLoop {
 // not hold the BQL.
 func (l *MainLoop) Run(t *sched.Thread) {
 	for !l.stop.Load() {
+		seenMain, seenIO := l.Main.seq.Load(), l.IOHandler.seq.Load()
 		l.lock.Lock(t, "main loop")
 		progress := l.Main.dispatch()
 		if l.IOHandler.dispatch() {
 			progress = true
 		}
-		at := min(l.Main.deadline(), l.IOHandler.deadline())
 		l.lock.Unlock(t)
 		if !progress {
-			l.parker.Park(at)
+			l.wait(seenMain, seenIO)
 		}
 	}
+}
+
+// wait blocks until one of the contexts may have something to do.
+func (l *MainLoop) wait(seenMain, seenIO uint64) {
+	p, first := l.Main.enlist(l.parker, seenMain)
+	if p == nil {
+		return
+	}
+	defer l.Main.delist(p, false)
+	p, second := l.IOHandler.enlist(l.parker, seenIO)
+	if p == nil {
+		return
+	}
+	defer l.IOHandler.delist(p, false)
+	p.Park(min(first, second))
 }
 
 // Stop makes Run return after the round it is in. Any goroutine may call it.

@@ -2,6 +2,7 @@ package aio
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/sched"
@@ -15,13 +16,14 @@ const PoolIdle = 10_000_000_000
 // goroutines on behalf of coroutines. The queue holds one entry a waiting
 // coroutine, so it is bounded by what bounds those. Safe for any goroutine.
 type Pool struct {
-	w   *sched.World
-	max int
+	w      *sched.World
+	max    int
+	linger int64 // PoolIdle, except in tests
 
 	mu      sched.Mutex
-	queue   []job
-	idle    []*sched.Parker
-	workers map[*sched.Thread]struct{}
+	queue   ring[job]       // guarded by mu, as the rest
+	idle    []*sched.Parker // who waits for work, the last one first to get it
+	workers []*sched.Thread
 	started int
 	closed  bool
 }
@@ -33,28 +35,27 @@ type job struct {
 
 // NewPool returns a pool of at most max workers. None runs until needed.
 func NewPool(w *sched.World, max int) *Pool {
-	p := &Pool{w: w, max: max, workers: make(map[*sched.Thread]struct{})}
+	p := &Pool{w: w, max: max, linger: PoolIdle}
 	p.mu.Init(w, "pool")
 	return p
 }
 
 // Run runs f on a worker and yields co until it has returned. f runs without
-// any lock.
+// any lock. It cannot be cancelled; if co is killed meanwhile, f runs on.
 func (p *Pool) Run(co *coro.Co, f func()) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		panic("aio: Run on a closed Pool")
 	}
-	p.queue = append(p.queue, job{f, co})
+	p.queue.push(job{f, co})
 	switch n := len(p.idle); {
 	case n > 0:
 		p.idle[n-1].Unpark()
 		p.idle = p.idle[:n-1]
 	case len(p.workers) < p.max:
 		p.started++
-		t := p.w.Go(fmt.Sprintf("worker%d", p.started), p.work)
-		p.workers[t] = struct{}{}
+		p.workers = append(p.workers, p.w.Go(fmt.Sprintf("worker%d", p.started), p.work))
 	}
 	p.mu.Unlock()
 	co.Yield()
@@ -65,10 +66,8 @@ func (p *Pool) work(t *sched.Thread) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
-		for len(p.queue) > 0 {
-			j := p.queue[0]
-			p.queue[0] = job{}
-			p.queue = p.queue[1:]
+		for p.queue.n > 0 {
+			j := p.queue.pop()
 			p.mu.Unlock()
 			j.f()
 			j.co.Wake()
@@ -79,17 +78,17 @@ func (p *Pool) work(t *sched.Thread) {
 		}
 		p.idle = append(p.idle, parker)
 		p.mu.Unlock()
-		woken := parker.Park(p.w.Now() + PoolIdle)
+		woken := parker.Park(p.w.Now() + p.linger)
 		p.mu.Lock()
 		if !woken && !p.unidle(parker) {
 			parker.Park(sched.Forever) // someone took us off the list: a token is due
 			woken = true
 		}
-		if !woken && len(p.queue) == 0 {
+		if !woken && p.queue.n == 0 {
 			break
 		}
 	}
-	delete(p.workers, t)
+	p.workers = slices.DeleteFunc(p.workers, func(have *sched.Thread) bool { return have == t })
 }
 
 // unidle takes parker off the idle list and reports whether it was there.
@@ -112,10 +111,7 @@ func (p *Pool) Close() {
 		w.Unpark()
 	}
 	p.idle = nil
-	threads := make([]*sched.Thread, 0, len(p.workers))
-	for t := range p.workers {
-		threads = append(threads, t)
-	}
+	threads := slices.Clone(p.workers)
 	p.mu.Unlock()
 	for _, t := range threads {
 		t.Join()

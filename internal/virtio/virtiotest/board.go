@@ -86,7 +86,9 @@ func New(t testing.TB, backends qdev.Backends, register ...func(*qdev.Registry) 
 		b.Tree.Close()
 		b.Settle()
 		b.Main.Close()
-		b.Settle()
+		for len(b.grace) > 0 { // what its coroutines gave up
+			b.pass()
+		}
 		m.Close()
 		lock.Unlock(thread)
 	})
@@ -122,11 +124,16 @@ func (b *Board) Start() {
 // Settle runs the main context and grace periods until nothing is left to do.
 func (b *Board) Settle() {
 	for b.Main.Poll(false) || len(b.grace) > 0 {
-		calls := b.grace
-		b.grace = nil
-		for _, f := range calls {
-			f()
-		}
+		b.pass()
+	}
+}
+
+// pass ends a grace period.
+func (b *Board) pass() {
+	calls := b.grace
+	b.grace = nil
+	for _, f := range calls {
+		f()
 	}
 }
 
