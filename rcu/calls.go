@@ -2,6 +2,7 @@ package rcu
 
 import (
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -129,7 +130,7 @@ func (q *calls) take() (batch []func(), wanted Cookie, end bool) {
 
 // runAll runs a batch whose grace period is over.
 func (d *Domain) runAll(t *sched.Thread, batch []func()) {
-	if seeded(reorder) && len(batch) > 1 {
+	if mutant.Planted("rcu-reorder") && len(batch) > 1 {
 		batch[0], batch[1] = batch[1], batch[0]
 	}
 	for rest := batch; len(rest) > 0; {
@@ -175,7 +176,7 @@ func (d *Domain) Drain(release, restore func()) {
 	if release != nil {
 		release()
 	}
-	if !seeded(drainEarly) {
+	if !mutant.Planted("rcu-drain-early") {
 		done.Park(sched.Forever)
 	}
 	d.calm()

@@ -3,38 +3,26 @@
 package rcu
 
 import (
-	"os"
-	"os/exec"
 	"testing"
+
+	"github.com/backplane-vm/backplane/internal/mutant/mutanttest"
 )
 
-// Each mutant makes this package's tests fail, or hang, in seconds; without one
-// they pass. The missing barrier shows on linux/amd64 with two processors only,
-// and for it the litmus runs until it has shown.
+// The missing barrier shows on linux/amd64 with two processors only, and for it
+// the litmus runs until it has shown.
 func TestMutantsAreFound(t *testing.T) {
-	if planted != "" {
-		return // we are the one under test
+	list := []mutanttest.Mutant{
+		{Name: "rcu-skip-wait", Breaks: "a grace period waits for readers", Test: "^TestSimulated$"},
+		{Name: "rcu-drain-early", Breaks: "Drain waits for the callbacks", Test: "^TestSimulated$"},
+		{Name: "rcu-lost-wakeup", Breaks: "a reader wakes who waits for it", Test: "^TestSimulated$"},
+		{Name: "rcu-late-force", Breaks: "who gets in a hurry late has readers asked again", Test: "^TestSimulatedKick$"},
+		{Name: "rcu-reorder", Breaks: "callbacks run in order", Test: "^TestSimulatedOrder$"},
 	}
-	run := func(m mutant, args ...string) error {
-		cmd := exec.Command(os.Args[0], append(args, "-test.failfast")...)
-		cmd.Env = append(os.Environ(), "BACKPLANE_MUTANT="+string(m))
-		return cmd.Run()
-	}
-	if err := run("none", "-test.timeout=60s"); err != nil {
-		t.Fatalf("without a mutant: %v", err)
-	}
-	for _, m := range []mutant{skipWait, drainEarly, lostWakeup, lateForce, reorder, skipBarrier} {
-		args := []string{"-test.timeout=8s"}
-		if m == skipBarrier {
-			if !plainStores {
-				continue
-			}
-			args = []string{"-test.timeout=60s", "-test.run=TestReaderEntry", "-rcu.litmus=50000000"}
-		}
-		t.Run(string(m), func(t *testing.T) {
-			if run(m, args...) == nil {
-				t.Error("not found")
-			}
+	if plainStores {
+		list = append(list, mutanttest.Mutant{
+			Name: "rcu-skip-barrier", Breaks: "the writer fences for readers with plain stores", Test: "^TestReaderEntry",
+			Long: []string{"-rcu.litmus=50000000", "-test.timeout=60s"},
 		})
 	}
+	mutanttest.Check(t, list)
 }

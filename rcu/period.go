@@ -3,6 +3,7 @@ package rcu
 import (
 	"sync/atomic"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -62,7 +63,7 @@ func (d *Domain) run() {
 	var heldUpBy string
 	if len(g.readers) > 0 {
 		d.fence()
-		if d.anyInsideLocked(n) && !seeded(skipWait) {
+		if d.anyInsideLocked(n) && !mutant.Planted("rcu-skip-wait") {
 			g.began = began
 			g.stats.Waited++
 			heldUpBy = d.awaitLocked(n)
@@ -147,7 +148,7 @@ func (d *Domain) urge() {
 	d.urgent.Add(1)
 	d.urgings.Add(1)
 	d.w.Point("rcu: somebody is in a hurry")
-	if d.waiting.Load() && !seeded(lateForce) {
+	if d.waiting.Load() && !mutant.Planted("rcu-late-force") {
 		d.parker.Unpark()
 	}
 }

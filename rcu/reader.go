@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // A Reader is one thread's membership in a Domain. Unless said otherwise its
@@ -129,7 +131,7 @@ func (r *Reader) unlockSlow() {
 	}
 	if flagged {
 		atomic.StoreUint32(&r.flag, 0)
-		if !seeded(lostWakeup) {
+		if !mutant.Planted("rcu-lost-wakeup") {
 			r.d.parker.Unpark()
 		}
 	}

@@ -5,6 +5,8 @@ package rcu
 import (
 	"sync/atomic"
 	"syscall"
+
+	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // plainStores: this build's readers publish with plain stores and rely on the
@@ -51,7 +53,7 @@ func registerFence() bool {
 // fence is a full memory barrier in every running thread of the process. It
 // takes about a microsecond.
 func (d *Domain) fence() {
-	if !d.asymmetric || seeded(skipBarrier) {
+	if !d.asymmetric || mutant.Planted("rcu-skip-barrier") {
 		return
 	}
 	if _, _, errno := syscall.RawSyscall(sysMembarrier, membarrierPrivateExpedited, 0, 0); errno != 0 {

@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -93,7 +94,7 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 	}
 	now := l.w.Now()
 	l.mu.Lock()
-	if l.owner.Load() == nil && (len(l.waiters) == 0 || now-l.waiters[0].since < BypassLimit) {
+	if l.mayTake(now) {
 		l.take(t, who, now)
 		l.mu.Unlock()
 		return
@@ -116,6 +117,14 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 	l.account.waited(who, now-w.since)
 	l.take(t, who, now)
 	l.mu.Unlock()
+}
+
+// mayTake reports whether a newcomer may have the lock at once; l.mu is held.
+func (l *Lock) mayTake(now int64) bool {
+	if l.owner.Load() != nil && !mutant.Planted("bql-two-owners") {
+		return false
+	}
+	return len(l.waiters) == 0 || now-l.waiters[0].since < BypassLimit || mutant.Planted("bql-unfair")
 }
 
 // take makes t the owner; l.mu is held.
@@ -143,11 +152,16 @@ func (l *Lock) Unlock(t *sched.Thread) {
 	l.owner.Store(nil)
 	if len(l.waiters) > 0 {
 		head := l.waiters[0]
-		if now-head.since >= BypassLimit {
+		if now-head.since >= BypassLimit && !mutant.Planted("bql-unfair") {
 			l.dropHead()
 			l.take(head.t, head.who, now)
 		}
-		head.parker.Unpark()
+		if mutant.Planted("bql-wrong-waiter") {
+			head = l.waiters[len(l.waiters)-1]
+		}
+		if !mutant.Planted("bql-lost-wakeup") {
+			head.parker.Unpark()
+		}
 	}
 	l.mu.Unlock()
 }
@@ -213,7 +227,7 @@ func (l *Lock) Dropped(f func()) {
 		panic("bql: the BQL is dropped and nobody holds it")
 	}
 	device := l.device
-	if l.strict && len(device) > 0 {
+	if l.strict && len(device) > 0 && !mutant.Planted("bql-drop-in-device") {
 		panic(fmt.Sprintf("bql: %q drops the BQL in the middle of the emulation of %s", t.Name(), l.Emulating()))
 	}
 	who := l.hold.who
@@ -221,7 +235,9 @@ func (l *Lock) Dropped(f func()) {
 	l.Unlock(t)
 	f()
 	l.Lock(t, who)
-	l.device = device
+	if !mutant.Planted("bql-forget-device") {
+		l.device = device
+	}
 }
 
 func threadName(t *sched.Thread) string {

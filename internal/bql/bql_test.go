@@ -207,6 +207,49 @@ func TestSimulated(t *testing.T) {
 	t.Logf("%d interleavings", runs)
 }
 
+// While a thread waits, others that come and go pass it for BypassLimit and no
+// longer, whatever the schedule: then the lock is handed over.
+func TestSimulatedFairness(t *testing.T) {
+	const (
+		rounds = 200
+		limit  = bql.BypassLimit/sched.Step/2 + 2 // a round is two scheduling points at least
+	)
+	for run := range 300 {
+		ch := sched.Random(uint64(run), []int{1000, 32, 4}[run%3])
+		worst := 0
+		out := sched.Simulate(sched.Options{Chooser: ch}, func(w *sched.World) {
+			l := bql.New(w)
+			queued, served, passed := false, false, 0
+			hammer := w.Go("hammer", func(t *sched.Thread) {
+				for range rounds {
+					l.Lock(t, "hammer")
+					if h, _ := l.Holder(); len(h.Queue) > 0 {
+						queued = true
+					}
+					if queued && !served {
+						passed++
+					}
+					l.Unlock(t)
+				}
+			})
+			me := w.Go("me", func(t *sched.Thread) {
+				l.Lock(t, "me")
+				served = true
+				l.Unlock(t)
+			})
+			hammer.Join()
+			me.Join()
+			worst = passed
+		}, nil)
+		if out.Failure != nil {
+			t.Fatalf("run %d, schedule %v: %v", run, sched.ScheduleOf(out.Choices), out.Failure)
+		}
+		if worst > limit {
+			t.Fatalf("run %d, schedule %v: a waiter was passed %d times, want at most %d", run, sched.ScheduleOf(out.Choices), worst, limit)
+		}
+	}
+}
+
 func mustPanic(t *testing.T, want string, f func()) {
 	t.Helper()
 	defer func() {

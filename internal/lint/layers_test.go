@@ -37,6 +37,10 @@ const layers = `
 	coro < rcu;
 	internal/bql, coro < aio;
 
+	# Bugs planted on purpose: nothing but a false in builds that are used.
+	NONE < internal/mutant < rcu, internal/bql, internal/qdev, internal/monitor;
+	internal/mutant, internal/sched < internal/mutant/mutanttest;
+
 	# Generated commands join the two: a coroutine command has a *coro.Co.
 	coro, qmp < qapi/api;
 

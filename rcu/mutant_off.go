@@ -1,5 +1,0 @@
-//go:build !mutants
-
-package rcu
-
-func seeded(mutant) bool { return false }
