@@ -33,7 +33,7 @@ const (
 // All returns the scenarios in order of their letters.
 func All() []*Scenario {
 	return []*Scenario{
-		scenarioA, scenarioB, scenarioC, scenarioD, scenarioE, scenarioF,
+		scenarioA, scenarioB, scenarioC, scenarioD, scenarioE, scenarioF, scenarioG,
 		scenarioH, scenarioI, scenarioJ, scenarioK,
 	}
 }
