@@ -4,6 +4,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qmp"
 )
@@ -26,7 +27,7 @@ func (h *handlers) humanBlockResize(co *coro.Co, _ *hmp.Call, args *hmp.Args) er
 // dispatcher put it; for IOHandler that is the deadlock which made QEMU move
 // coroutine commands.
 func (h *handlers) resize(co *coro.Co, device, nodeName string, size int64) error {
-	if h.s.policy != Ours {
+	if h.s.policy != Ours || mutant.Planted("monitor-resize-stays") {
 		return h.m.Blocks.Resize(co, device, nodeName, size)
 	}
 	from := co.Home().(*aio.Context)

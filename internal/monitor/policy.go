@@ -4,6 +4,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -65,7 +66,9 @@ func (s *Set) coroutineContext() *aio.Context {
 }
 
 // everythingInMain reports whether the dispatcher works in the main context.
-func (p Policy) everythingInMain() bool { return p == Nested || p == RFC }
+func (p Policy) everythingInMain() bool {
+	return p == Nested || p == RFC || mutant.Planted("monitor-all-in-main")
+}
 
 // humanNests reports whether HMP runs coroutine commands in a nested loop.
 func (p Policy) humanNests() bool { return p == Nested || p == Split || p == IOHandler }
@@ -77,7 +80,7 @@ func (p Policy) drains(failed bool) bool { return p == Nested || failed }
 // JobContext is where a job that a command starts first runs. Up to QEMU 10.0
 // that is the main context, so a job can begin inside a vCPU's nested poll.
 func (s *Set) JobContext() *aio.Context {
-	if s.policy == Ours {
+	if s.policy == Ours && !mutant.Planted("monitor-jobs-in-main") {
 		return s.m.Loop.IOHandler
 	}
 	return s.m.Loop.Main

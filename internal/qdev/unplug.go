@@ -1,6 +1,9 @@
 package qdev
 
-import "github.com/backplane-vm/backplane/qapi/qerr"
+import (
+	"github.com/backplane-vm/backplane/internal/mutant"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
 
 // Find returns the device that device_del means by id: one below
 // /machine/peripheral, or an absolute path.
@@ -24,7 +27,8 @@ func (t *Tree) Del(id string) error {
 		return err
 	}
 	b := d.Dev()
-	if b.deletePending && (b.deleteExpires == 0 || b.deleteExpires > t.nowMS()) {
+	awaited := b.deletePending && (b.deleteExpires == 0 || b.deleteExpires > t.nowMS())
+	if awaited && !mutant.Planted("qdev-asks-twice") {
 		return qerr.New("Device %s is already in the process of unplug", id)
 	}
 	return t.Unplug(d)
@@ -137,6 +141,9 @@ func (t *Tree) unrealize(b *Base, report bool) {
 	b.deletePending = report
 	b.deleteExpires = 0
 	b.move(Unplugged, "unrealize")
+	if mutant.Planted("qdev-deleted-early") {
+		t.cfg.Deleted(b.id, b.path)
+	}
 }
 
 // finalize runs when nobody refers to b any more and its children are gone.
@@ -147,7 +154,9 @@ func (b *Base) finalize() {
 	for len(b.buses) > 0 { // only of one that was never placed anywhere
 		b.buses[0].drop()
 	}
-	b.releaseRefs()
+	if !mutant.Planted("qdev-keeps-drive") {
+		b.releaseRefs()
+	}
 	if b.keyvalID {
 		delete(b.tree.keyvalIDs, b.id)
 	}

@@ -68,7 +68,7 @@ func TestExpect(t *testing.T) {
 			if got.Verdict == got.Expected() {
 				return
 			}
-			t.Errorf("%s, want %s: %v", got.Verdict, got.Expected(), got.Failure)
+			t.Errorf("%s, want %s, after %d interleavings: %v", got.Verdict, got.Expected(), got.Distinct, got.Failure)
 			if got.Failure != nil {
 				t.Logf("%s\n%s", got.Replay(), got.Failure.Stack)
 			}
