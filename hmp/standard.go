@@ -19,7 +19,9 @@ type row struct {
 var topRows = []row{
 	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
 	{name: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
+	{name: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
 	{name: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
+	{name: "chardev-send-break", args: "id:s", params: "id", help: "send a break on chardev"},
 	{name: "cont|c", help: "resume emulation"},
 	{name: "cpu", args: "index:i", params: "index", help: "set the default CPU"},
 	{name: "device_add", args: "device:O", params: "driver[,prop=value][,...]",

@@ -1,10 +1,11 @@
 package chardev
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
-	"slices"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,7 +30,12 @@ type Handler func(t *sched.Thread, conn Conn)
 type Chardev struct {
 	w      *sched.World
 	config Config
-	ring   *Ring // of a ringbuf
+	term   Terminal
+	ring   *Ring    // of a ringbuf
+	pty    *pty     // of a pty
+	log    *os.File // gets a copy of the output; nil without logfile
+	ctx    context.Context
+	cancel context.CancelFunc // ends a connect
 
 	mu       sync.Mutex
 	listener net.Listener // of a socket server
@@ -38,42 +44,77 @@ type Chardev struct {
 	conns    []Conn       // being served
 	threads  []*sched.Thread
 	retry    *sched.Parker // what serve waits on: to try again, or for room
-	hangup   func()        // tells the frontend that the device closes; may be nil
 	frontend bool
+	claimed  bool                    // the frontend is still to come
+	hangup   func()                  // tells the frontend that the device closes; may be nil
+	swap     func(to *Chardev) error // moves the frontend to another device; nil if it cannot
+	breaks   func()                  // tells the frontend of a break; may be nil
+	leaving  bool                    // the frontend goes, the device stays
 	closed   bool
 }
 
 // Open makes the device: it opens the file, listens, or connects. It does not
-// wait for a client (see [Chardev.WaitClient]) and reads nothing. term is what a
-// stdio device is; others take no notice of it.
-func Open(w *sched.World, c Config, term Terminal) (*Chardev, error) {
-	d := &Chardev{w: w, config: c, retry: w.NewParker()}
-	var err error
-	switch {
-	case c.Backend == "socket" && c.Server:
-		d.listener, d.bound, err = listen(c)
-	case c.Backend == "socket" && c.ReconnectMS > 0:
-		// The first attempt is Serve's: nobody waits for the server here.
-	case c.Backend == "socket":
-		d.first, err = dial(c)
-	case c.Backend == "ringbuf":
-		d.ring = NewRing(int(c.Size))
-		d.first = newSink("ringbuf", d.ring)
-	case c.Backend == "stdio":
-		d.first, err = term.open(c.Signal)
-	case c.Backend == "file":
-		d.first, err = openFile(c)
-	case c.Backend == "pipe":
-		d.first, err = openPipe(c.Path)
-	case c.Backend == "null":
-		d.first = newSink("null", io.Discard)
-	default:
-		err = qerr.New("'%s' is not a valid char driver name", c.Backend)
-	}
-	if err != nil {
+// wait for a client (see [Chardev.WaitClient]) and reads nothing; connecting
+// blocks until ctx is done. term is what a stdio device is; others take no notice
+// of it.
+func Open(ctx context.Context, w *sched.World, c Config, term Terminal) (*Chardev, error) {
+	d := &Chardev{w: w, config: c, term: term, retry: w.NewParker()}
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	if err := d.open(); err != nil {
+		d.cancel()
 		return nil, err
 	}
 	return d, nil
+}
+
+func (d *Chardev) open() (err error) {
+	c := &d.config
+	if c.LogFile != "" {
+		if d.log, err = openLog(c); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.Backend == "socket" && c.Server:
+		err = d.listenSocket(d.ctx)
+	case c.Backend == "socket" && c.ReconnectMS > 0:
+		// The first attempt is Serve's: nobody waits for the server here.
+	case c.Backend == "socket":
+		d.first, err = d.dialSocket(d.ctx)
+	case c.Backend == "ringbuf" || c.Backend == "memory":
+		d.ring = NewRing(int(c.Size))
+		d.first, err = d.reopen()
+	case c.Backend == "pty":
+		if d.pty, err = openPty(c.Path); err == nil {
+			d.pty.prime()
+		}
+	case c.Backend == "file":
+		d.first, err = openFile(c, c.Append)
+	default:
+		d.first, err = d.reopen()
+	}
+	if err != nil && d.log != nil {
+		_ = d.log.Close()
+	}
+	return err
+}
+
+// reopen makes the connection of a device that has one at a time and has it
+// always. It gives what was there before to the frontend before.
+func (d *Chardev) reopen() (Conn, error) {
+	switch d.config.Backend {
+	case "ringbuf", "memory":
+		return newSink(d.config.Backend, d.ring), nil
+	case "stdio":
+		return d.term.open(d.config.Signal)
+	case "file":
+		return openFile(&d.config, true)
+	case "pipe":
+		return openPipe(d.config.Path)
+	case "null":
+		return newSink("null", io.Discard), nil
+	}
+	return nil, unknownBackend(d.config.Backend)
 }
 
 // Label returns the device's id.
@@ -85,12 +126,45 @@ func (d *Chardev) Config() Config { return d.config }
 // Ring returns what a ringbuf keeps; nil for other backends.
 func (d *Chardev) Ring() *Ring { return d.ring }
 
+// Pty returns the path of a pseudo terminal's other side; "" for other backends.
+func (d *Chardev) Pty() string {
+	if d.pty == nil {
+		return ""
+	}
+	return d.pty.name
+}
+
 // FrontendOpen reports whether somebody uses the device (member
 // "frontend-open" of query-chardev).
 func (d *Chardev) FrontendOpen() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.frontend
+}
+
+// SendBreak tells the frontend of a break. It does nothing if that does not
+// know breaks.
+func (d *Chardev) SendBreak() {
+	d.mu.Lock()
+	f := d.breaks
+	d.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// OnBreak sets what SendBreak calls, without locks, on any goroutine.
+func (d *Chardev) OnBreak(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.breaks = f
+}
+
+// record adds p to the log of output.
+func (d *Chardev) record(p []byte) {
+	if d.log != nil {
+		_, _ = d.log.Write(p) // a log that fails does not keep the guest from going on
+	}
 }
 
 // Filename describes the device as query-chardev does: what it is, and for a
@@ -102,22 +176,25 @@ func (d *Chardev) Filename() string {
 }
 
 func (d *Chardev) filenameLocked() string {
-	if d.config.Backend != "socket" {
+	switch d.config.Backend {
+	case "pty":
+		return "pty:" + d.pty.name
+	case "socket":
+	default:
 		return d.config.Backend
 	}
-	peers := slices.Clone(d.conns)
-	if d.first != nil {
-		peers = append(peers, d.first)
-	}
-	for _, c := range peers {
-		if s, ok := c.(*socketConn); ok {
-			return s.filename(d.config)
+	for _, c := range d.conns {
+		if s := socketOf(c); s != nil {
+			return s.filename(&d.config)
 		}
+	}
+	if s := socketOf(d.first); s != nil {
+		return s.filename(&d.config)
 	}
 	if d.bound != "" {
 		return "disconnected:" + d.bound
 	}
-	return "disconnected:" + unconnected(d.config)
+	return "disconnected:" + d.config.protocol(d.config.Address.String())
 }
 
 // Addr returns where a socket server listens, with the port the host chose, and
@@ -155,184 +232,8 @@ func (d *Chardev) WaitClient(announce func(filename string)) error {
 		c.Close()
 		return ErrClosed
 	}
-	d.first = &socketConn{Conn: c}
+	d.first = d.talk(c)
 	return nil
-}
-
-// Serve gives the device its frontend: h is called with each connection, one
-// after the other, or with all at once if many is set. It returns at once; the
-// error is for a device that has a frontend already.
-func (d *Chardev) Serve(many bool, h Handler) error { return d.attach(many, h, nil) }
-
-// attach is Serve with a function that Close calls once connections are closed.
-func (d *Chardev) attach(many bool, h Handler, hangup func()) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.frontend || d.closed {
-		return qerr.New("Device '%s' is in use", d.config.Label)
-	}
-	d.frontend, d.hangup = true, hangup
-	d.goLocked(d.config.Label, func(t *sched.Thread) { d.serve(t, many, h) })
-	return nil
-}
-
-// waiting returns the connection that Serve will hand out first, nil if that
-// is still to come. Frontends count it as connected from the beginning, so that
-// what a guest says first is not lost.
-func (d *Chardev) waiting() Conn {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.first
-}
-
-// goLocked starts a thread that Close joins.
-func (d *Chardev) goLocked(name string, f func(t *sched.Thread)) {
-	ready := make(chan struct{})
-	var self *sched.Thread
-	self = d.w.Go("chardev "+name, func(t *sched.Thread) {
-		defer func() {
-			<-ready
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.threads = slices.DeleteFunc(d.threads, func(o *sched.Thread) bool { return o == self })
-		}()
-		f(t)
-	})
-	d.threads = append(d.threads, self)
-	close(ready)
-}
-
-// serve runs on the device's thread until there will be no more connections.
-func (d *Chardev) serve(t *sched.Thread, many bool, h Handler) {
-	for {
-		c, again := d.next()
-		switch {
-		case c == nil && !again:
-			return
-		case c == nil:
-		case many && d.listener != nil:
-			d.mu.Lock()
-			if d.keepLocked(c) {
-				d.goLocked(d.config.Label+" "+c.Peer(), func(t *sched.Thread) { d.handle(t, c, h) })
-			}
-			d.mu.Unlock()
-		default:
-			d.mu.Lock()
-			kept := d.keepLocked(c)
-			d.mu.Unlock()
-			if kept {
-				d.handle(t, c, h)
-			}
-		}
-	}
-}
-
-// next returns the next connection; without one, again says whether to ask once
-// more.
-func (d *Chardev) next() (c Conn, again bool) {
-	d.mu.Lock()
-	c, d.first = d.first, nil
-	closed := d.closed
-	d.mu.Unlock()
-	switch {
-	case closed:
-		if c != nil {
-			c.Close()
-		}
-		return nil, false
-	case c != nil:
-		return c, true
-	case d.listener != nil:
-		return d.accept()
-	case d.config.ReconnectMS > 0:
-		c, err := dial(d.config)
-		if err == nil {
-			return c, true
-		}
-		d.retry.Park(d.w.Now() + int64(d.config.ReconnectMS)*1e6)
-		return nil, true
-	}
-	return nil, false
-}
-
-// acceptPause is the wait after an accept that failed for want of descriptors
-// or memory: another attempt at once would fail too and keep a core busy.
-const acceptPause = 50e6
-
-func (d *Chardev) accept() (Conn, bool) {
-	if d.full() {
-		d.retry.Park(sched.Forever)
-		return nil, true
-	}
-	c, err := d.listener.Accept()
-	switch {
-	case err == nil:
-		return &socketConn{Conn: c}, true
-	case errors.Is(err, net.ErrClosed):
-		return nil, false
-	}
-	d.retry.Park(d.w.Now() + acceptPause)
-	return nil, true
-}
-
-// maxClients bounds the connections of one device; further ones wait in the
-// listener's backlog until one of these ends. It is far above what monitors see
-// and far below the usual limit of descriptors.
-const maxClients = 256
-
-func (d *Chardev) full() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return !d.closed && len(d.conns) >= maxClients
-}
-
-// keepLocked registers c for Close, or closes it if that was too late.
-func (d *Chardev) keepLocked(c Conn) bool {
-	if d.closed {
-		c.Close()
-		return false
-	}
-	d.conns = append(d.conns, c)
-	return true
-}
-
-func (d *Chardev) handle(t *sched.Thread, c Conn, h Handler) {
-	defer func() {
-		c.Close()
-		d.mu.Lock()
-		d.conns = slices.DeleteFunc(d.conns, func(o Conn) bool { return o == c })
-		d.mu.Unlock()
-		d.retry.Unpark() // there is room for one more
-	}()
-	h(t, c)
-}
-
-// Close ends the device: it listens no more (a unix socket's file is removed),
-// closes every connection and returns when all its threads have. Closing twice
-// does nothing. It must not be called from a [Handler].
-func (d *Chardev) Close() {
-	d.mu.Lock()
-	d.closed = true
-	hangup := d.hangup
-	if d.listener != nil {
-		d.listener.Close()
-	}
-	if d.first != nil {
-		d.first.Close()
-		d.first = nil
-	}
-	for _, c := range d.conns {
-		c.Close()
-	}
-	threads := slices.Clone(d.threads)
-	d.mu.Unlock()
-	d.retry.Unpark()
-	if hangup != nil {
-		hangup()
-	}
-	for _, t := range threads {
-		t.Join()
-	}
 }
 
 // couldNot makes an error in QEMU's form of what the system said about a path.

@@ -1,6 +1,7 @@
 package chardev
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/backplane-vm/backplane/internal/opts"
@@ -11,19 +12,26 @@ import (
 // backend does not use are ignored.
 type Config struct {
 	Label   string // the id: -chardev's, or one that the machine makes up
-	Backend string // "null", "stdio", "file", "pipe", "ringbuf" or "socket"
+	Backend string // one of [Backends]
 	Mux     bool   // several frontends take turns, see [Mux]
+	Shared  string // mux: the id of the device that is shared
 
-	Path   string // file, pipe, unix socket
+	// LogFile gets a copy of all output, over what it holds unless LogAppend.
+	LogFile   string
+	LogAppend bool
+
+	Path   string // file, pipe; pty: a symbolic link that is made
+	Input  string // file: what is read, "" for nothing
 	Append bool   // file: keep what is there
 	Signal bool   // stdio: Ctrl-C and its like are signals, not input
 	Size   uint64 // ringbuf: bytes, a power of two
 
-	Host, Port string // tcp socket
-	Network    string // tcp socket: "tcp", "tcp4" or "tcp6"
-	FD         int    // socket: an inherited descriptor, or -1
-	Server     bool   // socket: listen
-	Wait       bool   // socket server: the machine waits for the first client
+	Address        // socket
+	Server    bool // socket: listen
+	Wait      bool // socket server: the machine waits for the first client
+	Telnet    bool // socket: speak telnet
+	NoDelay   bool // tcp socket: small packets go out at once
+	TLS, Auth string
 	// ReconnectMS is after how many milliseconds a socket client that lost its
 	// server, or did not find it, tries again; 0 is never.
 	ReconnectMS uint64
@@ -45,17 +53,27 @@ var schema = opts.Schema{
 }
 
 // foreign are QEMU's backends that backplane does not have.
-var foreign = []string{"testdev", "wctablet", "pty", "serial", "udp", "memory", "parallel", "vc", "msmouse", "hub",
-	"qemu-vdagent", "mux", "spicevmc", "spiceport", "dbus", "braille"}
+var foreign = []string{"testdev", "wctablet", "serial", "udp", "parallel", "vc", "msmouse", "hub",
+	"qemu-vdagent", "spicevmc", "spiceport", "dbus", "braille"}
 
-// Backends lists what [ParseOption] accepts, in the order of the help text.
+// Backends lists what a device may be, in QEMU's order.
 func Backends() []string {
-	return []string{"file", "null", "pipe", "ringbuf", "socket", "stdio"}
+	return []string{"stdio", "pty", "file", "memory", "socket", "null", "pipe", "mux", "ringbuf"}
+}
+
+// Help is the text of -chardev help.
+func Help() string {
+	var b strings.Builder
+	b.WriteString("Available chardev backend types: \n")
+	for _, name := range Backends() {
+		b.WriteString("  " + name + "\n")
+	}
+	return b.String()
 }
 
 // FromOpts reads the value of -chardev, as [opts.ParseOpts] with the implied
-// key "backend" gives it.
-func FromOpts(o *opts.Opts) (Config, error) {
+// key "backend" gives it. fds resolves descriptors.
+func FromOpts(o *opts.Opts, fds FDs) (Config, error) {
 	if err := o.Check(schema); err != nil {
 		return Config{}, err
 	}
@@ -66,124 +84,69 @@ func FromOpts(o *opts.Opts) (Config, error) {
 	case !ok:
 		return Config{}, qerr.New("chardev: \"%s\" missing backend", o.ID)
 	}
-	return build(o, backend)
+	return build(o, backend, fds)
 }
 
 // build makes a Config of options that have been checked against schema.
-func build(o *opts.Opts, backend string) (Config, error) {
-	c := Config{Label: o.ID, Backend: backend, FD: -1}
+func build(o *opts.Opts, backend string, fds FDs) (Config, error) {
+	c := Config{Label: o.ID, Backend: backend, Address: Address{FD: NoFD}}
 	c.Mux = on(o, "mux", false)
-	if v, ok := o.Get("logfile"); ok {
-		return Config{}, missing("logfile=" + v)
-	}
+	c.LogFile, c.LogAppend = o.String("logfile", ""), on(o, "logappend", false)
 	switch path, hasPath := o.Get("path"); backend {
 	case "null":
+	case "pty":
+		c.Path = path
 	case "stdio":
 		c.Signal = on(o, "signal", true)
 	case "file":
 		if !hasPath {
 			return Config{}, qerr.New("chardev: file: no filename given")
 		}
-		if _, ok := o.Get("input-path"); ok {
-			return Config{}, missing("input-path=")
-		}
-		c.Path, c.Append = path, on(o, "append", false)
+		c.Path, c.Input, c.Append = path, o.String("input-path", ""), on(o, "append", false)
 	case "pipe":
 		if !hasPath {
 			return Config{}, qerr.New("chardev: pipe: no device path given")
 		}
 		c.Path = path
-	case "ringbuf":
-		c.Size, _ = o.Size("size", defaultRing) // checked
-		if c.Size == 0 || c.Size&(c.Size-1) != 0 {
-			return Config{}, qerr.New("size of ringbuf chardev must be power of two")
+	case "mux":
+		var ok bool
+		if c.Shared, ok = o.Get("chardev"); !ok {
+			return Config{}, qerr.New("chardev: mux: no chardev given")
 		}
-		if c.Size > maxRing {
-			return Config{}, qerr.New("size of ringbuf chardev must not exceed %d", maxRing)
+	case "ringbuf", "memory":
+		c.Size, _ = o.Size("size", 0) // checked
+		if c.Size == 0 {
+			c.Size = defaultRing
 		}
+		return c, c.CheckSize()
 	case "socket":
-		return c, c.socket(o)
+		return c, c.socket(o, fds)
 	default:
-		for _, name := range foreign {
-			if name == backend {
-				return Config{}, qerr.New("chardev: backplane does not have QEMU's backend '%s'", backend)
-			}
-		}
-		return Config{}, qerr.New("'%s' is not a valid char driver name", backend)
+		return Config{}, unknownBackend(backend)
 	}
 	return c, nil
 }
 
-// socket reads the options of the socket backend.
-func (c *Config) socket(o *opts.Opts) error {
-	for _, name := range []string{"telnet", "tn3270", "websocket", "abstract", "delay"} {
-		if on(o, name, false) {
-			return missing(name + "=on")
-		}
+func unknownBackend(name string) error {
+	if slices.Contains(foreign, name) {
+		return qerr.New("chardev: backplane does not have QEMU's backend '%s'", name)
 	}
-	for _, name := range []string{"tls-creds", "tls-authz", "to", "localaddr", "localport"} {
-		if _, ok := o.Get(name); ok {
-			return missing(name + "=")
-		}
-	}
-	c.Server = on(o, "server", false)
-	_, hasWait := o.Get("wait")
-	c.Wait = on(o, "wait", c.Server)
-	seconds, _ := o.Number("reconnect", 0) // checked
-	c.ReconnectMS, _ = o.Number("reconnect-ms", min(seconds, maxReconnect/1000)*1000)
-	c.ReconnectMS = min(c.ReconnectMS, maxReconnect)
-	switch {
-	case c.Server && c.ReconnectMS != 0:
-		return qerr.New("'reconnect' option is incompatible with socket in server listen mode")
-	case !c.Server && hasWait:
-		return qerr.New("'wait' option is incompatible with socket in client connect mode")
-	}
-	c.Network = network(on(o, "ipv4", false), on(o, "ipv6", false))
-	return c.address(o)
+	return qerr.New("'%s' is not a valid char driver name", name)
 }
 
-// address reads where a socket is: path, host and port, or descriptor.
-func (c *Config) address(o *opts.Opts) error {
-	path, hasPath := o.Get("path")
-	host, hasHost := o.Get("host")
+// CheckSize refuses a ring buffer of a size that none can have; 0 is the
+// default's.
+func (c *Config) CheckSize() error {
+	if c.Size == 0 {
+		c.Size = defaultRing
+	}
 	switch {
-	case hasPath && path != "":
-		if len(path) > maxUnixPath {
-			return qerr.New("UNIX socket path '%s' is too long", path).
-				WithHint("Path must be less than %d bytes\n", maxUnixPath+1)
-		}
-		c.Path = path
-	case hasHost:
-		port, ok := o.Get("port")
-		if !ok {
-			return qerr.New("chardev: socket: no port given")
-		}
-		c.Host, c.Port = host, port
-	default:
-		fd := o.String("fd", "")
-		n, err := opts.ParseNumber("fd", fd)
-		if err != nil || n > 1<<20 {
-			return qerr.New("Unable to parse FD number %s", fd)
-		}
-		c.FD = int(n)
+	case c.Size&(c.Size-1) != 0:
+		return qerr.New("size of ringbuf chardev must be power of two")
+	case c.Size > maxRing:
+		return qerr.New("size of ringbuf chardev must not exceed %d", maxRing)
 	}
 	return nil
-}
-
-// maxUnixPath is what fits a sockaddr_un beside its NUL.
-const maxUnixPath = 107
-
-// maxReconnect bounds the wait between two attempts, an hour.
-const maxReconnect = 3600_000
-
-func network(v4, v6 bool) string {
-	switch {
-	case v4 && !v6:
-		return "tcp4"
-	case v6 && !v4:
-		return "tcp6"
-	}
-	return "tcp"
 }
 
 func on(o *opts.Opts, name string, def bool) bool {
@@ -201,34 +164,37 @@ func ParseOption(text string) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return FromOpts(o)
+	return FromOpts(o, InheritedFD)
 }
 
 // ParseLegacy reads the short form that -serial, -monitor and -qmp take and
-// gives the device the label: "unix:PATH,server=on", "tcp:HOST:PORT", "stdio",
-// "null", "file:PATH", "pipe:PATH", and any of these behind "mon:", which asks for
-// a [Mux] with a monitor. The forms "none" and "chardev:ID" name no new device;
-// the caller looks for them first.
+// gives the device the label: "unix:PATH,server=on", "tcp:HOST:PORT",
+// "telnet:HOST:PORT", "stdio", "pty", "null", "file:PATH", "pipe:PATH", and any
+// of these behind "mon:", which asks for a [Mux] with a monitor. The forms
+// "none" and "chardev:ID" name no new device; the caller looks for them first.
 func ParseLegacy(label, text string) (Config, error) {
 	if rest, ok := strings.CutPrefix(text, "mon:"); ok {
 		c, err := ParseLegacy(label, rest)
 		c.Mux = true
 		return c, err
 	}
-	kind, rest, _ := strings.Cut(text, ":")
-	c := Config{Label: label, FD: -1}
+	kind, rest, more := strings.Cut(text, ":")
+	c := Config{Label: label, Address: Address{FD: NoFD}}
 	switch {
-	case text == "null" || text == "stdio":
+	case text == "null" || text == "stdio" || text == "pty":
 		c.Backend, c.Signal = text, text == "stdio"
 		return c, nil
-	case kind == text:
+	case !more:
+	case kind == "pty":
+		c.Backend, c.Path = kind, rest
+		return c, nil
 	case kind == "file" || kind == "pipe":
 		c.Backend, c.Path = kind, rest
 		return c, nil
-	case kind == "unix" || kind == "tcp":
+	case kind == "unix" || kind == "tcp" || kind == "telnet":
 		return legacySocket(label, kind, rest)
 	}
-	for _, name := range append([]string{"telnet", "websocket", "tn3270"}, foreign...) {
+	for _, name := range append([]string{"websocket", "tn3270"}, foreign...) {
 		if kind == name {
 			return Config{}, qerr.New("chardev: backplane does not have QEMU's backend '%s'", kind)
 		}
@@ -237,20 +203,23 @@ func ParseLegacy(label, text string) (Config, error) {
 }
 
 func legacySocket(label, kind, rest string) (Config, error) {
-	key := "path"
-	if kind == "tcp" {
-		key = "host"
+	key := "host"
+	if kind == "unix" {
+		key = "path"
 	}
 	o, err := opts.ParseOpts(rest, key)
 	if err != nil {
 		return Config{}, err
 	}
 	o.ID = label
-	if kind == "tcp" {
+	if kind == "telnet" {
+		o.Set("telnet", "on")
+	}
+	if kind != "unix" {
 		addr := o.String("host", "")
 		i := strings.LastIndexByte(addr, ':')
 		if i < 0 || i == len(addr)-1 {
-			return Config{}, qerr.New("'%s:%s' is not a valid char driver: expected tcp:HOST:PORT", kind, rest)
+			return Config{}, qerr.New("'%s:%s' is not a valid char driver: expected %s:HOST:PORT", kind, rest, kind)
 		}
 		o.Set("host", strings.TrimSuffix(strings.TrimPrefix(addr[:i], "["), "]"))
 		o.Set("port", addr[i+1:])
@@ -258,5 +227,8 @@ func legacySocket(label, kind, rest string) (Config, error) {
 	if err := o.Check(schema); err != nil {
 		return Config{}, err
 	}
-	return build(o, "socket")
+	return build(o, "socket", InheritedFD)
 }
+
+// Schema is what the options of a device may be.
+func Schema() opts.Schema { return schema }

@@ -5,45 +5,59 @@ import (
 	"testing"
 )
 
+// noFD is the address of what is no socket.
+var noFD = Address{FD: NoFD}
+
 func TestParseOption(t *testing.T) {
 	long := strings.Repeat("a", 108)
 	for in, want := range map[string]Config{
-		"null,id=c0":                                   {Label: "c0", Backend: "null", FD: -1},
-		"stdio,id=a,signal=off,mux=on":                 {Label: "a", Backend: "stdio", Mux: true, FD: -1},
-		"file,id=a,path=x,,y,append":                   {Label: "a", Backend: "file", Path: "x,y", Append: true, FD: -1},
-		"ringbuf,id=a,size=4k":                         {Label: "a", Backend: "ringbuf", Size: 4096, FD: -1},
-		"pipe,id=a,path=p":                             {Label: "a", Backend: "pipe", Path: "p", FD: -1},
-		"socket,id=a,path=p,server=on":                 {Label: "a", Backend: "socket", Path: "p", Server: true, Wait: true, FD: -1, Network: "tcp"},
-		"socket,id=a,path=p,server,nowait":             {Label: "a", Backend: "socket", Path: "p", Server: true, FD: -1, Network: "tcp"},
-		"socket,id=a,host=::1,port=1,ipv6=on":          {Label: "a", Backend: "socket", Host: "::1", Port: "1", FD: -1, Network: "tcp6"},
-		"socket,id=a,fd=24,server=on,wait=off":         {Label: "a", Backend: "socket", FD: 24, Server: true, Network: "tcp"},
-		"socket,id=a,path=p,reconnect=2":               {Label: "a", Backend: "socket", Path: "p", ReconnectMS: 2000, FD: -1, Network: "tcp"},
-		"socket,id=a,path=p,reconnect=999999999999999": {Label: "a", Backend: "socket", Path: "p", ReconnectMS: maxReconnect, FD: -1, Network: "tcp"},
+		"null,id=c0":                                   {Label: "c0", Backend: "null", Address: noFD},
+		"stdio,id=a,signal=off,mux=on":                 {Label: "a", Backend: "stdio", Mux: true, Address: noFD},
+		"file,id=a,path=x,,y,append":                   {Label: "a", Backend: "file", Path: "x,y", Append: true, Address: noFD},
+		"ringbuf,id=a,size=4k":                         {Label: "a", Backend: "ringbuf", Size: 4096, Address: noFD},
+		"pty,id=a":                                     {Label: "a", Backend: "pty", Address: noFD},
+		"mux,id=a,chardev=b":                           {Label: "a", Backend: "mux", Shared: "b", Address: noFD},
+		"ringbuf,id=a,size=0":                          {Label: "a", Backend: "ringbuf", Size: defaultRing, Address: noFD},
+		"file,id=a,path=x,input-path=y,logfile=l":      {Label: "a", Backend: "file", Path: "x", Input: "y", LogFile: "l", Address: noFD},
+		"socket,id=a,path=p,abstract=on,tight=off":     {Label: "a", Backend: "socket", Address: Address{FD: NoFD, Unix: "p", Abstract: true, Loose: true, Network: "tcp"}},
+		"pipe,id=a,path=p":                             {Label: "a", Backend: "pipe", Path: "p", Address: noFD},
+		"socket,id=a,path=p,server=on":                 {Label: "a", Backend: "socket", Server: true, Wait: true, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
+		"socket,id=a,path=p,server,nowait":             {Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
+		"socket,id=a,host=::1,port=1,ipv6=on":          {Label: "a", Backend: "socket", Address: Address{FD: NoFD, Host: "::1", Port: "1", Network: "tcp6"}},
+		"socket,id=a,fd=24,server=on,wait=off":         {Label: "a", Backend: "socket", Server: true, Address: Address{FD: 24, Network: "tcp"}},
+		"socket,id=a,path=p,reconnect=2":               {Label: "a", Backend: "socket", ReconnectMS: 2000, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
+		"socket,id=a,path=p,reconnect=999999999999999": {Label: "a", Backend: "socket", ReconnectMS: maxReconnect, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 	} {
 		if got, err := ParseOption(in); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
 		}
 	}
 	for in, want := range map[string]string{
-		"":                        "chardev: no id specified",
-		"null":                    "chardev: no id specified",
-		"id=a":                    "chardev: \"a\" missing backend",
-		"foo,id=x":                "'foo' is not a valid char driver name",
-		"pty,id=x":                "chardev: backplane does not have QEMU's backend 'pty'",
-		"null,id=1a":              "Parameter 'id' expects an identifier\nIdentifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n",
-		"socket,id=a":             "Unable to parse FD number ",
-		"socket,id=a,fd=foo":      "Unable to parse FD number foo",
-		"socket,id=a,port=4":      "Unable to parse FD number ",
-		"socket,id=a,host=h":      "chardev: socket: no port given",
-		"socket,id=a,path=x,wait": "'wait' option is incompatible with socket in client connect mode",
-		"socket,id=a,path=x,reconnect=1,server=on": "'reconnect' option is incompatible with socket in server listen mode",
-		"socket,id=a,path=x,server=maybe":          "Parameter 'server' expects 'on' or 'off'",
-		"socket,id=a,path=x,nope=on":               "Invalid parameter 'nope'",
-		"socket,id=a,path=x,telnet=on":             "chardev: backplane does not have the option 'telnet=on'",
-		"socket,id=a,path=" + long:                 "UNIX socket path '" + long + "' is too long\nPath must be less than 108 bytes\n",
-		"file,id=a":                                "chardev: file: no filename given",
-		"pipe,id=a":                                "chardev: pipe: no device path given",
-		"ringbuf,id=a,size=3":                      "size of ringbuf chardev must be power of two",
+		"":                                 "chardev: no id specified",
+		"null":                             "chardev: no id specified",
+		"id=a":                             "chardev: \"a\" missing backend",
+		"foo,id=x":                         "'foo' is not a valid char driver name",
+		"udp,id=x":                         "chardev: backplane does not have QEMU's backend 'udp'",
+		"mux,id=x":                         "chardev: mux: no chardev given",
+		"socket,id=a,path=x,host=h,port=1": "None or one of 'path', 'fd' or 'host' option required.",
+		"socket,id=a,fd=3,reconnect=1":     "'reconnect' option is incompatible with 'fd' address type",
+		"socket,id=a,path=x,reconnect=1,reconnect-ms=1": "'reconnect' and 'reconnect-ms' are mutually exclusive",
+		"socket,id=a,path=x,tls-creds=t":                "No TLS credentials with id 't'",
+		"socket,id=a,path=x,tls-authz=t":                "'tls_authz' option requires 'tls_creds' option",
+		"null,id=1a":                                    "Parameter 'id' expects an identifier\nIdentifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n",
+		"socket,id=a":                                   "Unable to parse FD number ",
+		"socket,id=a,fd=foo":                            "Unable to parse FD number foo",
+		"socket,id=a,port=4":                            "Unable to parse FD number ",
+		"socket,id=a,host=h":                            "chardev: socket: no port given",
+		"socket,id=a,path=x,wait":                       "'wait' option is incompatible with socket in client connect mode",
+		"socket,id=a,path=x,reconnect=1,server=on":      "'reconnect' option is incompatible with socket in server listen mode",
+		"socket,id=a,path=x,server=maybe":               "Parameter 'server' expects 'on' or 'off'",
+		"socket,id=a,path=x,nope=on":                    "Invalid parameter 'nope'",
+		"socket,id=a,path=x,tn3270=on":                  "chardev: backplane does not have the option 'tn3270=on'",
+		"socket,id=a,path=" + long:                      "UNIX socket path '" + long + "' is too long\nPath must be less than 108 bytes\n",
+		"file,id=a":                                     "chardev: file: no filename given",
+		"pipe,id=a":                                     "chardev: pipe: no device path given",
+		"ringbuf,id=a,size=3":                           "size of ringbuf chardev must be power of two",
 	} {
 		if _, err := ParseOption(in); text(err) != want {
 			t.Errorf("%s: %q, want %q", in, text(err), want)
@@ -53,16 +67,19 @@ func TestParseOption(t *testing.T) {
 
 func TestParseLegacy(t *testing.T) {
 	for in, want := range map[string]Config{
-		"null":                       {Label: "l", Backend: "null", FD: -1},
-		"stdio":                      {Label: "l", Backend: "stdio", Signal: true, FD: -1},
-		"mon:stdio":                  {Label: "l", Backend: "stdio", Signal: true, Mux: true, FD: -1},
-		"file:log":                   {Label: "l", Backend: "file", Path: "log", FD: -1},
-		"pipe:p":                     {Label: "l", Backend: "pipe", Path: "p", FD: -1},
-		"unix:s,server=on,wait=off":  {Label: "l", Backend: "socket", Path: "s", Server: true, FD: -1, Network: "tcp"},
-		"unix:s,server,nowait":       {Label: "l", Backend: "socket", Path: "s", Server: true, FD: -1, Network: "tcp"},
-		"tcp:h:1,server=on,wait=off": {Label: "l", Backend: "socket", Host: "h", Port: "1", Server: true, FD: -1, Network: "tcp"},
-		"tcp::0,server=on":           {Label: "l", Backend: "socket", Port: "0", Server: true, Wait: true, FD: -1, Network: "tcp"},
-		"tcp:[::1]:4444":             {Label: "l", Backend: "socket", Host: "::1", Port: "4444", FD: -1, Network: "tcp"},
+		"null":                          {Label: "l", Backend: "null", Address: noFD},
+		"stdio":                         {Label: "l", Backend: "stdio", Signal: true, Address: noFD},
+		"mon:stdio":                     {Label: "l", Backend: "stdio", Signal: true, Mux: true, Address: noFD},
+		"pty":                           {Label: "l", Backend: "pty", Address: noFD},
+		"pty:/tmp/l":                    {Label: "l", Backend: "pty", Path: "/tmp/l", Address: noFD},
+		"telnet:h:1,server=on,wait=off": {Label: "l", Backend: "socket", Server: true, Telnet: true, Address: Address{FD: NoFD, Host: "h", Port: "1", Network: "tcp"}},
+		"file:log":                      {Label: "l", Backend: "file", Path: "log", Address: noFD},
+		"pipe:p":                        {Label: "l", Backend: "pipe", Path: "p", Address: noFD},
+		"unix:s,server=on,wait=off":     {Label: "l", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: "s", Network: "tcp"}},
+		"unix:s,server,nowait":          {Label: "l", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: "s", Network: "tcp"}},
+		"tcp:h:1,server=on,wait=off":    {Label: "l", Backend: "socket", Server: true, Address: Address{FD: NoFD, Host: "h", Port: "1", Network: "tcp"}},
+		"tcp::0,server=on":              {Label: "l", Backend: "socket", Server: true, Wait: true, Address: Address{FD: NoFD, Port: "0", Network: "tcp"}},
+		"tcp:[::1]:4444":                {Label: "l", Backend: "socket", Address: Address{FD: NoFD, Host: "::1", Port: "4444", Network: "tcp"}},
 	} {
 		if got, err := ParseLegacy("l", in); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
@@ -77,7 +94,8 @@ func TestParseLegacy(t *testing.T) {
 		"unix:":             "Unable to parse FD number ",
 		"unix:/tmp/x,nope=": "Invalid parameter 'nope'",
 		"tcp:localhost":     "'tcp:localhost' is not a valid char driver: expected tcp:HOST:PORT",
-		"pty":               "chardev: backplane does not have QEMU's backend 'pty'",
+		"udp:1":             "chardev: backplane does not have QEMU's backend 'udp'",
+		"telnet:h":          "'telnet:h' is not a valid char driver: expected telnet:HOST:PORT",
 		"vc:80Cx24C":        "chardev: backplane does not have QEMU's backend 'vc'",
 	} {
 		if _, err := ParseLegacy("l", in); text(err) != want {

@@ -103,10 +103,12 @@ func (c *muxConn) ReadTurn(p []byte) (n int, focus bool, err error) {
 // drop removes the first n of the queue.
 func (c *muxConn) drop(n int) { c.in = c.in[:copy(c.in, c.in[n:])] }
 
+// Close ends the connection and frees its place in the Mux.
 func (c *muxConn) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
 	c.cond.Broadcast()
+	c.mu.Unlock()
+	c.mux.remove(c)
 	return nil
 }

@@ -1,6 +1,7 @@
 package chardev
 
 import (
+	"context"
 	"slices"
 	"sync"
 
@@ -42,17 +43,24 @@ type Mux struct {
 
 // NewMux shares base, which must be unused, under the label. onExit is called on
 // Ctrl-A x, on a thread of base; it must not close the Mux from there.
-func NewMux(base *Chardev, label string, onExit func()) *Mux {
-	return &Mux{base: base, label: label, onExit: onExit}
+func NewMux(base *Chardev, label string, onExit func()) (*Mux, error) {
+	if err := base.claim(); err != nil {
+		return nil, err
+	}
+	m := &Mux{base: base, label: label, onExit: onExit}
+	base.OnBreak(m.SendBreak)
+	return m, nil
 }
 
 // Start begins to read and write base, once all frontends are there: a key that
-// is waiting already must find them. The error is for a base that is in use.
+// is waiting already must find them.
 func (m *Mux) Start() error {
-	m.mu.Lock()
-	m.conn = m.base.waiting()
-	m.mu.Unlock()
-	return m.base.Serve(false, m.serve)
+	if conn := m.base.waiting(); conn != nil { // none if this is the second Start
+		m.mu.Lock()
+		m.conn = conn
+		m.mu.Unlock()
+	}
+	return m.base.attach(frontend{serve: m.serve, claimed: true})
 }
 
 // Label returns the id that frontends name.
@@ -84,8 +92,41 @@ func (m *Mux) Add(breaks func()) (*Chardev, error) {
 	}
 	m.fronts = append(m.fronts, c)
 	m.focus = len(m.fronts) - 1
-	c.dev = &Chardev{w: m.base.w, config: Config{Label: m.label, Backend: "mux", FD: -1}, retry: m.base.w.NewParker(), first: c}
+	c.dev = &Chardev{w: m.base.w, config: Config{Label: m.label, Backend: "mux"}, retry: m.base.w.NewParker(), first: c}
+	c.dev.ctx, c.dev.cancel = context.WithCancel(m.base.ctx)
 	return c.dev, nil
+}
+
+// remove takes a frontend out whose connection was closed. If it had the focus
+// the next one gets it.
+func (m *Mux) remove(c *muxConn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.fronts, c)
+	if i < 0 {
+		return
+	}
+	m.fronts = slices.Delete(m.fronts, i, i+1)
+	switch {
+	case i < m.focus:
+		m.focus--
+	case i == m.focus && len(m.fronts) > 0:
+		m.focus %= len(m.fronts)
+		m.fronts[m.focus].turn(true)
+	}
+}
+
+// SendBreak tells the frontend that has the focus of a break.
+func (m *Mux) SendBreak() {
+	m.mu.Lock()
+	var f func()
+	if m.focus < len(m.fronts) {
+		f = m.fronts[m.focus].onBreak
+	}
+	m.mu.Unlock()
+	if f != nil {
+		f()
+	}
 }
 
 // serve is the [Handler] of the shared device.
@@ -132,8 +173,8 @@ func (m *Mux) key(b byte) {
 	case b == 'x':
 		_, _ = m.write([]byte("QEMU: Terminated\n\r"))
 		m.onExit()
-	case b == 'b' && to != nil && to.onBreak != nil:
-		to.onBreak()
+	case b == 'b':
+		m.SendBreak()
 	case b == 'c':
 		m.next()
 	}
@@ -155,6 +196,7 @@ func (m *Mux) next() {
 func (m *Mux) write(p []byte) (int, error) {
 	m.writing.Lock()
 	defer m.writing.Unlock()
+	m.base.record(p)
 	m.mu.Lock()
 	conn := m.conn
 	m.mu.Unlock()
@@ -170,6 +212,9 @@ func (m *Mux) write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Detach gives base back; there must be no frontends.
+func (m *Mux) Detach() { m.base.Detach() }
 
 // Close closes the frontends' devices and the shared one, and returns when
 // their threads have ended.

@@ -40,15 +40,24 @@ func echoed(t *testing.T, m *Mux, name string, cares bool, breaks func()) *Chard
 	return d
 }
 
+func mux(t *testing.T, base *Chardev, onExit func()) *Mux {
+	t.Helper()
+	m, err := NewMux(base, "c", onExit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func TestMux(t *testing.T) {
 	term, in, out := terminal(t)
 	w := sched.NewWorld()
-	base, err := Open(w, Config{Label: "c-base", Backend: "stdio", Mux: true, FD: -1}, term)
+	base, err := Open(t.Context(), w, Config{Label: "c-base", Backend: "stdio", Mux: true, Address: noFD}, term)
 	if err != nil {
 		t.Fatal(err)
 	}
 	exit, breaks := make(chan struct{}), make(chan struct{}, 1)
-	m := NewMux(base, "c", func() { close(exit) })
+	m := mux(t, base, func() { close(exit) })
 	echoed(t, m, "mon", true, nil)
 	echoed(t, m, "ser", false, func() { breaks <- struct{}{} })
 	if _, err := in.WriteString("a"); err != nil { // before anybody listens
@@ -87,7 +96,7 @@ func TestMux(t *testing.T) {
 
 func TestMuxIsFull(t *testing.T) {
 	base := open(t, "null,id=c-base")
-	m := NewMux(base, "c", func() {})
+	m := mux(t, base, func() {})
 	if m.FrontendOpen() {
 		t.Error("in use before anybody came")
 	}
@@ -105,7 +114,7 @@ func TestMuxIsFull(t *testing.T) {
 // A frontend that reads nothing costs no more than its bound, however often
 // keys and the focus change.
 func TestMuxBound(t *testing.T) {
-	m := NewMux(open(t, "null,id=c-base"), "c", func() {})
+	m := mux(t, open(t, "null,id=c-base"), func() {})
 	front, err := m.Add(nil)
 	if err != nil {
 		t.Fatal(err)

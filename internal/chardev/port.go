@@ -27,10 +27,10 @@ const (
 // does, and wake is called when there is room again. Nothing that was taken is
 // lost while the peer stays connected.
 type Port struct {
-	dev  *Chardev
 	wake func()
 
 	mu      sync.Mutex
+	dev     *Chardev
 	cond    *sync.Cond // room for input, output to send, or the end
 	conn    Conn       // nil while nobody is connected
 	out     []byte
@@ -47,16 +47,50 @@ type Port struct {
 func NewPort(d *Chardev, wake func()) (*Port, error) {
 	p := &Port{dev: d, wake: wake, conn: d.waiting()}
 	p.cond = sync.NewCond(&p.mu)
-	hangup := func() {
-		p.mu.Lock()
-		p.closed = true
-		p.cond.Broadcast()
-		p.mu.Unlock()
-	}
-	if err := d.attach(false, p.serve, hangup); err != nil {
+	if err := p.attach(d, false); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *Port) attach(d *Chardev, claimed bool) error {
+	return d.attach(frontend{
+		serve:   func(_ *sched.Thread, c Conn) { p.serve(d, c) },
+		hangup:  p.hangup,
+		swap:    p.move,
+		claimed: claimed,
+	})
+}
+
+// hangup lets serve end.
+func (p *Port) hangup() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.cond.Broadcast()
+}
+
+// move makes to the Port's device and leaves the old one without frontend.
+// Output that the old one has not sent for a second is lost.
+func (p *Port) move(to *Chardev) error {
+	if err := to.claim(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	old := p.dev
+	p.mu.Unlock()
+	old.mu.Lock()
+	breaks := old.breaks
+	old.mu.Unlock()
+	p.drain()
+	old.Detach()
+	to.OnBreak(breaks)
+	p.mu.Lock()
+	p.dev, p.closed, p.conn = to, false, to.waiting()
+	p.mu.Unlock()
+	err := p.attach(to, true)
+	p.wake()
+	return err
 }
 
 // Write offers b and returns how many bytes were taken, from the front. It does
@@ -65,9 +99,11 @@ func (p *Port) Write(b []byte) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.conn == nil {
+		p.dev.record(b)
 		return len(b)
 	}
 	n := min(len(b), portOut-len(p.out))
+	p.dev.record(b[:n])
 	p.out = append(p.out, b[:n]...)
 	p.full = p.full || n < len(b)
 	p.cond.Broadcast()
@@ -97,7 +133,20 @@ func (p *Port) Connected() bool {
 // Close sends what is in the buffer, for at most a second if the peer does not
 // read, and closes the device. Afterwards output is dropped.
 func (p *Port) Close() {
-	limit := p.dev.w.NewTimer(func() {
+	p.drain()
+	p.mu.Lock()
+	d := p.dev
+	p.mu.Unlock()
+	d.Close()
+}
+
+// drain ends the Port's use of its connection: it waits, for a bounded time,
+// until what is in the buffer has been sent.
+func (p *Port) drain() {
+	p.mu.Lock()
+	w := p.dev.w
+	p.mu.Unlock()
+	limit := w.NewTimer(func() {
 		p.mu.Lock()
 		c := p.conn
 		p.mu.Unlock()
@@ -105,7 +154,7 @@ func (p *Port) Close() {
 			c.Close()
 		}
 	})
-	limit.Arm(p.dev.w.Now() + drainTime)
+	limit.Arm(w.Now() + drainTime)
 	p.mu.Lock()
 	p.closed = true
 	p.cond.Broadcast()
@@ -114,16 +163,15 @@ func (p *Port) Close() {
 	}
 	p.mu.Unlock()
 	limit.Stop()
-	p.dev.Close()
 }
 
 // serve is the Port's [Handler]: it receives; a second thread sends.
-func (p *Port) serve(_ *sched.Thread, c Conn) {
+func (p *Port) serve(d *Chardev, c Conn) {
 	p.mu.Lock()
 	p.conn = c
 	p.mu.Unlock()
 	p.wake()
-	sender := p.dev.w.Go("chardev "+p.dev.Label()+" output", func(*sched.Thread) { p.send(c) })
+	sender := d.w.Go("chardev "+d.Label()+" output", func(*sched.Thread) { p.send(c) })
 	p.receive(c)
 	p.mu.Lock()
 	eof := p.conn == c && !p.closed && halfOpen(c)
@@ -145,10 +193,10 @@ func (p *Port) serve(_ *sched.Thread, c Conn) {
 }
 
 // halfOpen reports whether output makes sense after the end of input: to a
-// terminal or a file, but not to a socket whose client has gone.
+// terminal or a file, but not to a socket or pseudo terminal whose peer has gone.
 func halfOpen(c Conn) bool {
-	_, socket := c.(*socketConn)
-	return !socket
+	_, terminal := c.(*ptyConn)
+	return socketOf(c) == nil && !terminal
 }
 
 // receive moves input to the buffer until it ends.

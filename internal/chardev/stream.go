@@ -36,19 +36,41 @@ func (s *sink) Close() (err error) {
 	return err
 }
 
-// openFile makes the connection of a file device.
-func openFile(c Config) (Conn, error) {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if c.Append {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	}
-	f, err := os.OpenFile(c.Path, flags, 0o666)
+// openFile makes the connection of a file device: of the file that is written,
+// and of another that is read if there is one.
+func openFile(c *Config, keep bool) (Conn, error) {
+	out, err := os.OpenFile(c.Path, writeFlags(keep), 0o666)
 	if err != nil {
 		return nil, couldNot("Could not open ", "'"+c.Path+"'", err)
 	}
-	s := newSink("file", f)
-	s.close = f.Close
-	return s, nil
+	if c.Input == "" {
+		s := newSink("file", out)
+		s.close = out.Close
+		return s, nil
+	}
+	in, err := os.Open(c.Input)
+	if err != nil {
+		_ = out.Close()
+		return nil, couldNot("Could not open ", "'"+c.Input+"'", err)
+	}
+	return &duplex{in, out}, nil
+}
+
+// openLog opens the file that gets a copy of the output.
+func openLog(c *Config) (*os.File, error) {
+	f, err := os.OpenFile(c.LogFile, writeFlags(c.LogAppend), 0o666)
+	if err != nil {
+		return nil, couldNot("Could not create ", "'"+c.LogFile+"'", err)
+	}
+	return f, nil
+}
+
+// writeFlags are for a file that is written, behind what it holds if keep is set.
+func writeFlags(keep bool) int {
+	if keep {
+		return os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	}
+	return os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 }
 
 // A duplex is a connection of two files, one for each direction; they may be

@@ -40,28 +40,14 @@ func (vm *VM) openChardevs() error {
 	return nil
 }
 
-// baseSuffix is what QEMU puts behind the label of a device that a mux shares.
-const baseSuffix = "-base"
-
-// open makes a character device, a mux over it if that is asked for, and waits
-// for its first client if it was told to.
+// open makes a character device; it waits for its first client if it was told
+// to. Whoever started the program learns where a pseudo terminal is.
 func (vm *VM) open(cfg chardev.Config) error {
-	label := cfg.Label
-	if vm.chardev(label) != nil || vm.mux(label) != nil {
-		return qerr.New("Chardev with id '%s' already exists", label)
+	pty, err := vm.chardevs.Add(cfg)
+	if pty != "" {
+		vm.options.Warn(monitor.Redirected(pty, cfg.Label))
 	}
-	if cfg.Mux {
-		cfg.Label += baseSuffix
-	}
-	d, err := chardev.Open(vm.Machine.World, cfg, vm.options.Terminal)
-	if err != nil {
-		return err
-	}
-	vm.chardevs = append(vm.chardevs, d)
-	if cfg.Mux {
-		vm.muxes = append(vm.muxes, chardev.NewMux(d, label, vm.terminate))
-	}
-	return d.WaitClient(func(filename string) { vm.options.Warn("info: QEMU waiting for connection on: " + filename) })
+	return err
 }
 
 // terminate is Ctrl-A x.
@@ -70,42 +56,12 @@ func (vm *VM) terminate() {
 	m.Loop.IOHandler.OneShot("mux-exit", func() { m.RequestShutdown(machine.HostQMPQuit) })
 }
 
-func (vm *VM) chardev(label string) *chardev.Chardev {
-	for _, d := range vm.chardevs {
-		if d.Label() == label {
-			return d
-		}
-	}
-	return nil
-}
-
-func (vm *VM) mux(label string) *chardev.Mux {
-	for _, x := range vm.muxes {
-		if x.Label() == label {
-			return x
-		}
-	}
-	return nil
-}
-
-// use returns the character device called label for a frontend: of a mux, a
-// share. breaks is called when a break is sent over a mux; nil ignores it.
-func (vm *VM) use(label string, breaks func()) (*chardev.Chardev, error) {
-	if x := vm.mux(label); x != nil {
-		return x.Add(breaks)
-	}
-	if d := vm.chardev(label); d != nil {
-		return d, nil
-	}
-	return nil, qerr.New("chardev \"%s\" not found", label)
-}
-
 // frontend returns the character device that text describes or names
 // ("chardev:ID"); a new one gets the label. One behind "mon:" also gets a human
 // monitor.
 func (vm *VM) frontend(flag opts.Flag, label, text string, breaks func()) (*chardev.Chardev, error) {
 	if id, ok := strings.CutPrefix(text, "chardev:"); ok {
-		return vm.use(id, breaks)
+		return vm.chardevs.Use(id, breaks)
 	}
 	cfg, err := chardev.ParseLegacy(label, text)
 	if err != nil {
@@ -119,7 +75,7 @@ func (vm *VM) frontend(flag opts.Flag, label, text string, breaks func()) (*char
 			return nil, err
 		}
 	}
-	return vm.use(label, breaks)
+	return vm.chardevs.Use(label, breaks)
 }
 
 func (vm *VM) connectConsole() (err error) {
@@ -138,26 +94,4 @@ func (vm *VM) connectConsole() (err error) {
 		}
 	}
 	return nil
-}
-
-// startMuxes lets shared devices be read: all who share them are there.
-func (vm *VM) startMuxes() error {
-	for _, x := range vm.muxes {
-		if err := x.Start(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// describeChardevs is for query-chardev.
-func (vm *VM) describeChardevs() []monitor.Chardev {
-	var list []monitor.Chardev
-	for _, x := range vm.muxes {
-		list = append(list, monitor.Chardev{Label: x.Label(), Filename: "mux", Open: x.FrontendOpen()})
-	}
-	for _, d := range vm.chardevs {
-		list = append(list, monitor.Chardev{Label: d.Label(), Filename: d.Filename(), Open: d.FrontendOpen()})
-	}
-	return list
 }

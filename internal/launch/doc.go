@@ -42,11 +42,12 @@ Monitors and consoles
   -monitor DEV                    a human monitor
   -mon chardev=ID,mode=readline|control
   -serial DEV                     the guest's console
-  -chardev BACKEND,id=ID,...      a character device (file, null, pipe, ringbuf, socket, stdio)
+  -chardev BACKEND,id=ID,...      a character device; "-chardev help" lists the backends
   -nographic                      the console and a human monitor on standard input and output (Ctrl-A h)
   -display none, -nodefaults      accepted: there is no display, and no default devices
 
-  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], stdio, file:PATH, pipe:PATH, null, none or chardev:ID;
+  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], telnet:HOST:PORT[,...], stdio, pty, file:PATH, pipe:PATH,
+  null, none or chardev:ID;
   behind "mon:" it is shared with a human monitor. -chardev ...,mux=on may have several frontends
 
 For study

@@ -36,7 +36,7 @@ func (vm *VM) makeMonitors() error {
 
 // addMonitor notes a monitor on a device that is there.
 func (vm *VM) addMonitor(mon monitorArgs) error {
-	d, err := vm.use(mon.chardev, nil)
+	d, err := vm.chardevs.Use(mon.chardev, nil)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/internal/qdev"
@@ -105,6 +106,10 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) (err error) {
 	case "blockdev", "drive", "device":
 		return f.Wrap(p.takeDevice(f, registry))
 	case "chardev":
+		if f.Value == "help" || f.Value == "?" {
+			p.help = chardev.Help()
+			return nil
+		}
 		p.chardevs = append(p.chardevs, located[string]{f, f.Value})
 	case "serial":
 		p.serials = append(p.serials, located[string]{f, f.Value})

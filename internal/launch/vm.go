@@ -36,9 +36,8 @@ type VM struct {
 	options  Options
 	plan     *plan
 	registry *qdev.Registry
-	console  *console           // nil if the serial port leads nowhere
-	chardevs []*chardev.Chardev // in order of creation
-	muxes    []*chardev.Mux     // over some of them
+	console  *console     // nil if the serial port leads nowhere
+	chardevs *chardev.Set // set once there is a machine
 	monitors []servedMonitor
 }
 
@@ -88,15 +87,18 @@ func (vm *VM) build() error {
 		return err
 	}
 	vm.Machine = m
+	vm.chardevs = chardev.NewSet(m.World, chardev.SetConfig{
+		Terminal: vm.options.Terminal, Exit: vm.terminate, Inform: vm.options.Warn,
+	})
 	vm.Monitors, err = monitor.New(m, monitor.Config{
 		Version:  qmp.Version{Major: qemuMajor, Minor: qemuMinor, Micro: qemuMicro, Package: "backplane " + Version},
-		Chardevs: vm.describeChardevs, Options: commandLineOptions(), Policy: p.dispatch,
+		Chardevs: vm.chardevs, Options: commandLineOptions(), Policy: p.dispatch,
 	})
 	if err != nil {
 		return err
 	}
 	for _, step := range []func() error{
-		vm.openChardevs, vm.makeMonitors, vm.connectConsole, vm.plug, vm.serveMonitors, vm.startMuxes,
+		vm.openChardevs, vm.makeMonitors, vm.connectConsole, vm.plug, vm.serveMonitors, vm.chardevs.Start,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -180,11 +182,6 @@ func (vm *VM) Close() {
 	if vm.console != nil {
 		vm.console.close()
 	}
-	for _, x := range vm.muxes {
-		x.Close()
-	}
-	for _, d := range vm.chardevs {
-		d.Close()
-	}
+	vm.chardevs.Close()
 	vm.Machine.Close()
 }

@@ -89,18 +89,3 @@ func (h *handlers) QueryMemorySizeSummary(*qmp.Call) (*api.MemoryInfo, error) {
 func (h *handlers) QueryIothreads(*qmp.Call) ([]api.IOThreadInfo, error) {
 	return []api.IOThreadInfo{}, nil
 }
-
-func (h *handlers) QueryChardev(*qmp.Call) ([]api.ChardevInfo, error) {
-	list := []api.ChardevInfo{}
-	for _, c := range h.s.chardevs() {
-		list = append(list, api.ChardevInfo{Label: c.Label, Filename: c.Filename, FrontendOpen: c.Open})
-	}
-	return list, nil
-}
-
-func (s *Set) chardevs() []Chardev {
-	if s.config.Chardevs == nil {
-		return nil
-	}
-	return s.config.Chardevs()
-}

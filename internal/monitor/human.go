@@ -91,11 +91,11 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 		"info uuid":    plain(h.infoUUID),
 		"info cpus":    plain(h.infoCPUs),
 		"info pci":     plain(h.infoPCI),
-		"info chardev": plain(h.infoChardev),
 		"info block":   {Run: h.infoBlock},
 		"info qtree":   {Run: h.infoQTree},
 		"info mtree":   {Run: h.infoMTree},
 	}
+	maps.Copy(bound, h.humanChardevs())
 	maps.Copy(bound, h.s.config.ExtraHuman)
 	return hmp.StandardTable(bound)
 }

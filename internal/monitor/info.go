@@ -52,7 +52,7 @@ func (h *handlers) infoCPUs(call *hmp.Call) error {
 
 func (h *handlers) infoChardev(call *hmp.Call) error {
 	var list []view.Chardev
-	for _, c := range h.s.chardevs() {
+	for _, c := range h.s.config.Chardevs.Info() {
 		list = append(list, view.Chardev{Label: c.Label, Filename: c.Filename})
 	}
 	view.PrintChardevs(call, list)

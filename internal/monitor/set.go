@@ -33,6 +33,7 @@ import (
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/api"
@@ -43,8 +44,9 @@ import (
 type Config struct {
 	// Version is what query-version and greetings say.
 	Version qmp.Version
-	// Chardevs lists the character devices for query-chardev; nil means none.
-	Chardevs func() []Chardev
+	// Chardevs are the character devices; nil makes a Set that has none yet and
+	// ends with the monitors.
+	Chardevs *chardev.Set
 	// Options is the answer of query-command-line-options.
 	Options []api.CommandLineOptionInfo
 	// Extra are commands besides the schema's, and ExtraHuman handlers of
@@ -56,12 +58,6 @@ type Config struct {
 	Policy Policy
 }
 
-// Chardev is a character device as query-chardev and info chardev show it.
-type Chardev struct {
-	Label, Filename string
-	Open            bool // a frontend is attached
-}
-
 // A Set is all monitors of one machine.
 type Set struct {
 	m        *machine.Machine
@@ -71,6 +67,8 @@ type Set struct {
 	commands *qmp.Registry[*coro.Co]
 	human    *hmp.Table[*coro.Co]
 	formats  *hmp.FormatDefaults // BQL; shared by all human monitors, as in QEMU
+
+	ownChardevs bool // config came without
 
 	mu      sched.Mutex
 	clients []client // in order of arrival, which is that in which they hear of things
@@ -92,6 +90,10 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 	s := &Set{
 		m: m, config: c, version: c.Version, policy: c.Policy,
 		formats: hmp.NewFormatDefaults(),
+	}
+	if s.config.Chardevs == nil {
+		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Exit: func() {}, Inform: m.Warn})
+		s.ownChardevs = true
 	}
 	if s.policy == "" {
 		s.policy = Ours
@@ -162,5 +164,8 @@ func (s *Set) Close() {
 	deadline := s.m.World.Now() + int64(flushTime)
 	for _, c := range clients {
 		c.output().waitUntil(deadline)
+	}
+	if s.ownChardevs {
+		s.config.Chardevs.Close()
 	}
 }

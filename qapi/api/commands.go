@@ -131,6 +131,251 @@ func (x *BlockResizeArgs) put(d *qobject.Dict) {
 	d.Set("size", x.Size)
 }
 
+// RingbufWriteArgs holds the arguments of ringbuf-write.
+type RingbufWriteArgs struct {
+	// the ring buffer's id
+	Device string
+	// the bytes
+	Data string
+	// how they are written (default utf8)
+	Format *DataFormat
+}
+
+// DecodeRingbufWriteArgs decodes a RingbufWriteArgs; see package visit for errors.
+func DecodeRingbufWriteArgs(v visit.Value) (x RingbufWriteArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RingbufWriteArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRingbufWriteArgs(in)
+	return in.Err()
+}
+
+func (x *RingbufWriteArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+	x.Data = o.Need("data").Str()
+	x.Format = visit.Optional(o, "format", DecodeDataFormat)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RingbufWriteArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RingbufWriteArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+	d.Set("data", x.Data)
+	if x.Format != nil {
+		d.Set("format", string(*x.Format))
+	}
+}
+
+// RingbufReadArgs holds the arguments of ringbuf-read.
+type RingbufReadArgs struct {
+	// the ring buffer's id
+	Device string
+	// how many at most
+	Size int64
+	// how they are to be written (default utf8, where a byte sequence
+	// that is no UTF-8 becomes U+FFFD)
+	Format *DataFormat
+}
+
+// DecodeRingbufReadArgs decodes a RingbufReadArgs; see package visit for errors.
+func DecodeRingbufReadArgs(v visit.Value) (x RingbufReadArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RingbufReadArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRingbufReadArgs(in)
+	return in.Err()
+}
+
+func (x *RingbufReadArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+	x.Size = o.Need("size").Int64()
+	x.Format = visit.Optional(o, "format", DecodeDataFormat)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RingbufReadArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RingbufReadArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+	d.Set("size", x.Size)
+	if x.Format != nil {
+		d.Set("format", string(*x.Format))
+	}
+}
+
+// ChardevAddArgs holds the arguments of chardev-add.
+type ChardevAddArgs struct {
+	// its id
+	Id string
+	// what it is
+	Backend ChardevBackend
+}
+
+// DecodeChardevAddArgs decodes a ChardevAddArgs; see package visit for errors.
+func DecodeChardevAddArgs(v visit.Value) (x ChardevAddArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevAddArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevAddArgs(in)
+	return in.Err()
+}
+
+func (x *ChardevAddArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+	x.Backend = DecodeChardevBackend(o.Need("backend"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevAddArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevAddArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+	d.Set("backend", x.Backend.QObject())
+}
+
+// ChardevChangeArgs holds the arguments of chardev-change.
+type ChardevChangeArgs struct {
+	// the device
+	Id string
+	// what it will be
+	Backend ChardevBackend
+}
+
+// DecodeChardevChangeArgs decodes a ChardevChangeArgs; see package visit for errors.
+func DecodeChardevChangeArgs(v visit.Value) (x ChardevChangeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevChangeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevChangeArgs(in)
+	return in.Err()
+}
+
+func (x *ChardevChangeArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+	x.Backend = DecodeChardevBackend(o.Need("backend"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevChangeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevChangeArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+	d.Set("backend", x.Backend.QObject())
+}
+
+// ChardevRemoveArgs holds the arguments of chardev-remove.
+type ChardevRemoveArgs struct {
+	// the device
+	Id string
+}
+
+// DecodeChardevRemoveArgs decodes a ChardevRemoveArgs; see package visit for errors.
+func DecodeChardevRemoveArgs(v visit.Value) (x ChardevRemoveArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevRemoveArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevRemoveArgs(in)
+	return in.Err()
+}
+
+func (x *ChardevRemoveArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevRemoveArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevRemoveArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// ChardevSendBreakArgs holds the arguments of chardev-send-break.
+type ChardevSendBreakArgs struct {
+	// the device
+	Id string
+}
+
+// DecodeChardevSendBreakArgs decodes a ChardevSendBreakArgs; see package visit for errors.
+func DecodeChardevSendBreakArgs(v visit.Value) (x ChardevSendBreakArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevSendBreakArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevSendBreakArgs(in)
+	return in.Err()
+}
+
+func (x *ChardevSendBreakArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevSendBreakArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevSendBreakArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
 // QmpCapabilitiesArgs holds the arguments of qmp_capabilities.
 type QmpCapabilitiesArgs struct {
 	// capabilities to switch on, of those the greeting offers
@@ -607,6 +852,50 @@ type Commands interface {
 	// Since QEMU 0.14.
 	QueryChardev(call *qmp.Call) ([]ChardevInfo, error)
 
+	// QueryChardevBackends: Lists the backends that there are.
+	//
+	// Returns: one entry a backend
+	//
+	// Since QEMU 2.0.
+	QueryChardevBackends(call *qmp.Call) ([]ChardevBackendInfo, error)
+
+	// RingbufWrite: Writes to a ring buffer. What there is no room for pushes out the oldest.
+	//
+	// Since QEMU 1.4.
+	RingbufWrite(call *qmp.Call, args *RingbufWriteArgs) error
+
+	// RingbufRead: Takes the oldest bytes out of a ring buffer.
+	//
+	// Returns: the bytes
+	//
+	// Since QEMU 1.4.
+	RingbufRead(call *qmp.Call, args *RingbufReadArgs) (string, error)
+
+	// ChardevAdd: Makes a character device.
+	//
+	// Returns: what the caller cannot know
+	//
+	// Since QEMU 1.4.
+	ChardevAdd(co *coro.Co, call *qmp.Call, args *ChardevAddArgs) (*ChardevReturn, error)
+
+	// ChardevChange: Replaces what a character device is, under the same id. Its frontend goes on
+	// with the new one.
+	//
+	// Returns: what the caller cannot know
+	//
+	// Since QEMU 2.10.
+	ChardevChange(co *coro.Co, call *qmp.Call, args *ChardevChangeArgs) (*ChardevReturn, error)
+
+	// ChardevRemove: Removes a character device that nobody uses.
+	//
+	// Since QEMU 1.4.
+	ChardevRemove(co *coro.Co, call *qmp.Call, args *ChardevRemoveArgs) error
+
+	// ChardevSendBreak: Sends a break to the frontend of a character device, as if a terminal did.
+	//
+	// Since QEMU 2.10.
+	ChardevSendBreak(call *qmp.Call, args *ChardevSendBreakArgs) error
+
 	// QmpCapabilities: Ends negotiation; nothing else is accepted before.
 	//
 	// Since QEMU 0.13.
@@ -891,6 +1180,100 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*ChardevInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-chardev-backends",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryChardevBackends(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*ChardevBackendInfo).QObject), nil
+			},
+		},
+		{
+			Name: "ringbuf-write",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeRingbufWriteArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.RingbufWrite(call, &arg)
+			},
+		},
+		{
+			Name: "ringbuf-read",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeRingbufReadArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.RingbufRead(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r, nil
+			},
+		},
+		{
+			Name:    "chardev-add",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeChardevAddArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.ChardevAdd(co, call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "chardev-change",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeChardevChangeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.ChardevChange(co, call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "chardev-remove",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeChardevRemoveArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ChardevRemove(co, call, &arg)
+			},
+		},
+		{
+			Name: "chardev-send-break",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeChardevSendBreakArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ChardevSendBreak(call, &arg)
 			},
 		},
 		{

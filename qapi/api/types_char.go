@@ -3,6 +3,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qapi/visit"
 )
@@ -51,4 +53,1023 @@ func (x *ChardevInfo) put(d *qobject.Dict) {
 	d.Set("label", x.Label)
 	d.Set("filename", x.Filename)
 	d.Set("frontend-open", x.FrontendOpen)
+}
+
+// ChardevBackendInfo: A backend that character devices may have.
+//
+// Since QEMU 2.0.
+type ChardevBackendInfo struct {
+	// its name
+	Name string
+}
+
+// DecodeChardevBackendInfo decodes a ChardevBackendInfo; see package visit for errors.
+func DecodeChardevBackendInfo(v visit.Value) (x ChardevBackendInfo) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevBackendInfo) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevBackendInfo(in)
+	return in.Err()
+}
+
+func (x *ChardevBackendInfo) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevBackendInfo) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevBackendInfo) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+}
+
+// DataFormat: How bytes are written in a string.
+//
+// Since QEMU 1.4.
+type DataFormat string
+
+// The values of DataFormat.
+const (
+	// as text
+	DataFormatUtf8 DataFormat = "utf8"
+	// in base64
+	DataFormatBase64 DataFormat = "base64"
+)
+
+var valuesOfDataFormat = [...]DataFormat{
+	DataFormatUtf8,
+	DataFormatBase64,
+}
+
+// DataFormatValues returns the values of DataFormat in the order of the schema.
+func DataFormatValues() []DataFormat { return slices.Clone(valuesOfDataFormat[:]) }
+
+// DecodeDataFormat decodes a DataFormat; see package visit for errors.
+func DecodeDataFormat(v visit.Value) DataFormat { return visit.Enum(v, valuesOfDataFormat[:]) }
+
+// ChardevCommon: What all backends may be told.
+//
+// Since QEMU 2.6.
+type ChardevCommon struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+}
+
+// DecodeChardevCommon decodes a ChardevCommon; see package visit for errors.
+func DecodeChardevCommon(v visit.Value) (x ChardevCommon) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevCommon) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevCommon(in)
+	return in.Err()
+}
+
+func (x *ChardevCommon) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevCommon) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevCommon) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+}
+
+// ChardevFile: A file.
+//
+// Since QEMU 1.4.
+type ChardevFile struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// the file that is read; nothing is if it is absent
+	In *string
+	// the file that is written
+	Out string
+	// keep what is in out
+	Append *bool
+}
+
+// DecodeChardevFile decodes a ChardevFile; see package visit for errors.
+func DecodeChardevFile(v visit.Value) (x ChardevFile) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevFile) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevFile(in)
+	return in.Err()
+}
+
+func (x *ChardevFile) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.In = visit.Optional(o, "in", visit.Value.Str)
+	x.Out = o.Need("out").Str()
+	x.Append = visit.Optional(o, "append", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevFile) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevFile) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	if x.In != nil {
+		d.Set("in", *x.In)
+	}
+	d.Set("out", x.Out)
+	if x.Append != nil {
+		d.Set("append", *x.Append)
+	}
+}
+
+// ChardevHostdev: Something of the host.
+//
+// Since QEMU 1.4.
+type ChardevHostdev struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// its path
+	Device string
+}
+
+// DecodeChardevHostdev decodes a ChardevHostdev; see package visit for errors.
+func DecodeChardevHostdev(v visit.Value) (x ChardevHostdev) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevHostdev) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevHostdev(in)
+	return in.Err()
+}
+
+func (x *ChardevHostdev) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Device = o.Need("device").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevHostdev) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevHostdev) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	d.Set("device", x.Device)
+}
+
+// ChardevSocket: A stream socket.
+//
+// Since QEMU 1.4.
+type ChardevSocket struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// where it listens, or what it connects to
+	Addr SocketAddressLegacy
+	// the credentials for TLS
+	TlsCreds *string
+	// who decides on TLS clients
+	TlsAuthz *string
+	// it listens (default true)
+	Server *bool
+	// a server is ready when its first client is there (default true)
+	Wait *bool
+	// small packets are sent at once (default false)
+	Nodelay *bool
+	// a server speaks telnet (default false)
+	Telnet *bool
+	// a server speaks telnet for 3270 terminals (default false)
+	Tn3270 *bool
+	// a server speaks websocket (default false)
+	Websocket *bool
+	// after how many seconds a client that has lost its server tries
+	// again (default 0, never)
+	Reconnect *int64
+	// the same in milliseconds
+	ReconnectMs *int64
+}
+
+// DecodeChardevSocket decodes a ChardevSocket; see package visit for errors.
+func DecodeChardevSocket(v visit.Value) (x ChardevSocket) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevSocket) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevSocket(in)
+	return in.Err()
+}
+
+func (x *ChardevSocket) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Addr = DecodeSocketAddressLegacy(o.Need("addr"))
+	x.TlsCreds = visit.Optional(o, "tls-creds", visit.Value.Str)
+	x.TlsAuthz = visit.Optional(o, "tls-authz", visit.Value.Str)
+	x.Server = visit.Optional(o, "server", visit.Value.Bool)
+	x.Wait = visit.Optional(o, "wait", visit.Value.Bool)
+	x.Nodelay = visit.Optional(o, "nodelay", visit.Value.Bool)
+	x.Telnet = visit.Optional(o, "telnet", visit.Value.Bool)
+	x.Tn3270 = visit.Optional(o, "tn3270", visit.Value.Bool)
+	x.Websocket = visit.Optional(o, "websocket", visit.Value.Bool)
+	x.Reconnect = visit.Optional(o, "reconnect", visit.Value.Int64)
+	x.ReconnectMs = visit.Optional(o, "reconnect-ms", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevSocket) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevSocket) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	d.Set("addr", x.Addr.QObject())
+	if x.TlsCreds != nil {
+		d.Set("tls-creds", *x.TlsCreds)
+	}
+	if x.TlsAuthz != nil {
+		d.Set("tls-authz", *x.TlsAuthz)
+	}
+	if x.Server != nil {
+		d.Set("server", *x.Server)
+	}
+	if x.Wait != nil {
+		d.Set("wait", *x.Wait)
+	}
+	if x.Nodelay != nil {
+		d.Set("nodelay", *x.Nodelay)
+	}
+	if x.Telnet != nil {
+		d.Set("telnet", *x.Telnet)
+	}
+	if x.Tn3270 != nil {
+		d.Set("tn3270", *x.Tn3270)
+	}
+	if x.Websocket != nil {
+		d.Set("websocket", *x.Websocket)
+	}
+	if x.Reconnect != nil {
+		d.Set("reconnect", *x.Reconnect)
+	}
+	if x.ReconnectMs != nil {
+		d.Set("reconnect-ms", *x.ReconnectMs)
+	}
+}
+
+// ChardevPty: A pseudo terminal.
+//
+// Since QEMU 9.2.
+type ChardevPty struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// a symbolic link to it that is made
+	Path *string
+}
+
+// DecodeChardevPty decodes a ChardevPty; see package visit for errors.
+func DecodeChardevPty(v visit.Value) (x ChardevPty) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevPty) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevPty(in)
+	return in.Err()
+}
+
+func (x *ChardevPty) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Path = visit.Optional(o, "path", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevPty) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevPty) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	if x.Path != nil {
+		d.Set("path", *x.Path)
+	}
+}
+
+// ChardevMux: A device that several frontends share.
+//
+// Since QEMU 1.5.
+type ChardevMux struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// the device that they share
+	Chardev string
+}
+
+// DecodeChardevMux decodes a ChardevMux; see package visit for errors.
+func DecodeChardevMux(v visit.Value) (x ChardevMux) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevMux) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevMux(in)
+	return in.Err()
+}
+
+func (x *ChardevMux) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Chardev = o.Need("chardev").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevMux) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevMux) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	d.Set("chardev", x.Chardev)
+}
+
+// ChardevStdio: Standard input and output.
+//
+// Since QEMU 1.5.
+type ChardevStdio struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// Ctrl-C and its like are signals (default true)
+	Signal *bool
+}
+
+// DecodeChardevStdio decodes a ChardevStdio; see package visit for errors.
+func DecodeChardevStdio(v visit.Value) (x ChardevStdio) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevStdio) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevStdio(in)
+	return in.Err()
+}
+
+func (x *ChardevStdio) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Signal = visit.Optional(o, "signal", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevStdio) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevStdio) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	if x.Signal != nil {
+		d.Set("signal", *x.Signal)
+	}
+}
+
+// ChardevRingbuf: A ring buffer in memory.
+//
+// Since QEMU 1.5.
+type ChardevRingbuf struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// how many bytes it keeps, a power of two (default 65536)
+	Size *int64
+}
+
+// DecodeChardevRingbuf decodes a ChardevRingbuf; see package visit for errors.
+func DecodeChardevRingbuf(v visit.Value) (x ChardevRingbuf) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevRingbuf) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevRingbuf(in)
+	return in.Err()
+}
+
+func (x *ChardevRingbuf) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Size = visit.Optional(o, "size", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevRingbuf) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevRingbuf) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	if x.Size != nil {
+		d.Set("size", *x.Size)
+	}
+}
+
+// ChardevBackendKind: Backends of character devices.
+//
+// Since QEMU 1.4.
+type ChardevBackendKind string
+
+// The values of ChardevBackendKind.
+const (
+	// a file
+	ChardevBackendKindFile ChardevBackendKind = "file"
+	// a named pipe, or a pair of them
+	ChardevBackendKindPipe ChardevBackendKind = "pipe"
+	// a unix or TCP socket
+	ChardevBackendKindSocket ChardevBackendKind = "socket"
+	// a pseudo terminal
+	ChardevBackendKindPty ChardevBackendKind = "pty"
+	// nothing
+	ChardevBackendKindNull ChardevBackendKind = "null"
+	// another device, shared
+	ChardevBackendKindMux ChardevBackendKind = "mux"
+	// standard input and output
+	ChardevBackendKindStdio ChardevBackendKind = "stdio"
+	// a ring buffer
+	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
+	// another name for ringbuf
+	ChardevBackendKindMemory ChardevBackendKind = "memory"
+)
+
+var valuesOfChardevBackendKind = [...]ChardevBackendKind{
+	ChardevBackendKindFile,
+	ChardevBackendKindPipe,
+	ChardevBackendKindSocket,
+	ChardevBackendKindPty,
+	ChardevBackendKindNull,
+	ChardevBackendKindMux,
+	ChardevBackendKindStdio,
+	ChardevBackendKindRingbuf,
+	ChardevBackendKindMemory,
+}
+
+// ChardevBackendKindValues returns the values of ChardevBackendKind in the order of the schema.
+func ChardevBackendKindValues() []ChardevBackendKind {
+	return slices.Clone(valuesOfChardevBackendKind[:])
+}
+
+// DecodeChardevBackendKind decodes a ChardevBackendKind; see package visit for errors.
+func DecodeChardevBackendKind(v visit.Value) ChardevBackendKind {
+	return visit.Enum(v, valuesOfChardevBackendKind[:])
+}
+
+// ChardevFileWrapper is the schema's struct ChardevFileWrapper.
+type ChardevFileWrapper struct {
+	// the file
+	Data ChardevFile
+}
+
+// DecodeChardevFileWrapper decodes a ChardevFileWrapper; see package visit for errors.
+func DecodeChardevFileWrapper(v visit.Value) (x ChardevFileWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevFileWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevFileWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevFileWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevFile(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevFileWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevFileWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevHostdevWrapper is the schema's struct ChardevHostdevWrapper.
+type ChardevHostdevWrapper struct {
+	// the thing of the host
+	Data ChardevHostdev
+}
+
+// DecodeChardevHostdevWrapper decodes a ChardevHostdevWrapper; see package visit for errors.
+func DecodeChardevHostdevWrapper(v visit.Value) (x ChardevHostdevWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevHostdevWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevHostdevWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevHostdevWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevHostdev(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevHostdevWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevHostdevWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevSocketWrapper is the schema's struct ChardevSocketWrapper.
+type ChardevSocketWrapper struct {
+	// the socket
+	Data ChardevSocket
+}
+
+// DecodeChardevSocketWrapper decodes a ChardevSocketWrapper; see package visit for errors.
+func DecodeChardevSocketWrapper(v visit.Value) (x ChardevSocketWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevSocketWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevSocketWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevSocketWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevSocket(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevSocketWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevSocketWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevPtyWrapper is the schema's struct ChardevPtyWrapper.
+type ChardevPtyWrapper struct {
+	// the pseudo terminal
+	Data ChardevPty
+}
+
+// DecodeChardevPtyWrapper decodes a ChardevPtyWrapper; see package visit for errors.
+func DecodeChardevPtyWrapper(v visit.Value) (x ChardevPtyWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevPtyWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevPtyWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevPtyWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevPty(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevPtyWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevPtyWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevCommonWrapper is the schema's struct ChardevCommonWrapper.
+type ChardevCommonWrapper struct {
+	// what all backends may be told
+	Data ChardevCommon
+}
+
+// DecodeChardevCommonWrapper decodes a ChardevCommonWrapper; see package visit for errors.
+func DecodeChardevCommonWrapper(v visit.Value) (x ChardevCommonWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevCommonWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevCommonWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevCommonWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevCommon(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevCommonWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevCommonWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevMuxWrapper is the schema's struct ChardevMuxWrapper.
+type ChardevMuxWrapper struct {
+	// the shared device
+	Data ChardevMux
+}
+
+// DecodeChardevMuxWrapper decodes a ChardevMuxWrapper; see package visit for errors.
+func DecodeChardevMuxWrapper(v visit.Value) (x ChardevMuxWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevMuxWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevMuxWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevMuxWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevMux(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevMuxWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevMuxWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevStdioWrapper is the schema's struct ChardevStdioWrapper.
+type ChardevStdioWrapper struct {
+	// the terminal
+	Data ChardevStdio
+}
+
+// DecodeChardevStdioWrapper decodes a ChardevStdioWrapper; see package visit for errors.
+func DecodeChardevStdioWrapper(v visit.Value) (x ChardevStdioWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevStdioWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevStdioWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevStdioWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevStdio(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevStdioWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevStdioWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevRingbufWrapper is the schema's struct ChardevRingbufWrapper.
+type ChardevRingbufWrapper struct {
+	// the ring buffer
+	Data ChardevRingbuf
+}
+
+// DecodeChardevRingbufWrapper decodes a ChardevRingbufWrapper; see package visit for errors.
+func DecodeChardevRingbufWrapper(v visit.Value) (x ChardevRingbufWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevRingbufWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevRingbufWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevRingbufWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevRingbuf(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevRingbufWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevRingbufWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
+// ChardevBackend: What a character device is.
+//
+// Since QEMU 1.4.
+type ChardevBackend struct {
+	// its backend
+	Type ChardevBackendKind
+	// set iff Type is "file"
+	File *ChardevFileWrapper
+	// set iff Type is "pipe"
+	Pipe *ChardevHostdevWrapper
+	// set iff Type is "socket"
+	Socket *ChardevSocketWrapper
+	// set iff Type is "pty"
+	Pty *ChardevPtyWrapper
+	// set iff Type is "null"
+	Null *ChardevCommonWrapper
+	// set iff Type is "mux"
+	Mux *ChardevMuxWrapper
+	// set iff Type is "stdio"
+	Stdio *ChardevStdioWrapper
+	// set iff Type is "ringbuf"
+	Ringbuf *ChardevRingbufWrapper
+	// set iff Type is "memory"
+	Memory *ChardevRingbufWrapper
+}
+
+// DecodeChardevBackend decodes a ChardevBackend; see package visit for errors.
+func DecodeChardevBackend(v visit.Value) (x ChardevBackend) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevBackend) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevBackend(in)
+	return in.Err()
+}
+
+func (x *ChardevBackend) take(o *visit.Object) {
+	x.Type = DecodeChardevBackendKind(o.Need("type"))
+	switch x.Type {
+	case ChardevBackendKindFile:
+		x.File = new(ChardevFileWrapper)
+		x.File.take(o)
+	case ChardevBackendKindPipe:
+		x.Pipe = new(ChardevHostdevWrapper)
+		x.Pipe.take(o)
+	case ChardevBackendKindSocket:
+		x.Socket = new(ChardevSocketWrapper)
+		x.Socket.take(o)
+	case ChardevBackendKindPty:
+		x.Pty = new(ChardevPtyWrapper)
+		x.Pty.take(o)
+	case ChardevBackendKindNull:
+		x.Null = new(ChardevCommonWrapper)
+		x.Null.take(o)
+	case ChardevBackendKindMux:
+		x.Mux = new(ChardevMuxWrapper)
+		x.Mux.take(o)
+	case ChardevBackendKindStdio:
+		x.Stdio = new(ChardevStdioWrapper)
+		x.Stdio.take(o)
+	case ChardevBackendKindRingbuf:
+		x.Ringbuf = new(ChardevRingbufWrapper)
+		x.Ringbuf.take(o)
+	case ChardevBackendKindMemory:
+		x.Memory = new(ChardevRingbufWrapper)
+		x.Memory.take(o)
+	}
+}
+
+// QObject returns x as a *qobject.Dict. The branch that Type selects must be set.
+func (x *ChardevBackend) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevBackend) put(d *qobject.Dict) {
+	d.Set("type", string(x.Type))
+	switch x.Type {
+	case ChardevBackendKindFile:
+		x.File.put(d)
+	case ChardevBackendKindPipe:
+		x.Pipe.put(d)
+	case ChardevBackendKindSocket:
+		x.Socket.put(d)
+	case ChardevBackendKindPty:
+		x.Pty.put(d)
+	case ChardevBackendKindNull:
+		x.Null.put(d)
+	case ChardevBackendKindMux:
+		x.Mux.put(d)
+	case ChardevBackendKindStdio:
+		x.Stdio.put(d)
+	case ChardevBackendKindRingbuf:
+		x.Ringbuf.put(d)
+	case ChardevBackendKindMemory:
+		x.Memory.put(d)
+	}
+}
+
+// ChardevReturn: What is known of a new character device.
+//
+// Since QEMU 1.4.
+type ChardevReturn struct {
+	// the path of the pseudo terminal
+	Pty *string
+}
+
+// DecodeChardevReturn decodes a ChardevReturn; see package visit for errors.
+func DecodeChardevReturn(v visit.Value) (x ChardevReturn) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevReturn) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevReturn(in)
+	return in.Err()
+}
+
+func (x *ChardevReturn) take(o *visit.Object) {
+	x.Pty = visit.Optional(o, "pty", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevReturn) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevReturn) put(d *qobject.Dict) {
+	if x.Pty != nil {
+		d.Set("pty", *x.Pty)
+	}
 }

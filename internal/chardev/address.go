@@ -1,0 +1,328 @@
+package chardev
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/backplane-vm/backplane/internal/opts"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
+
+// NoFD is the FD of an Address that is no inherited descriptor.
+const NoFD = -1
+
+// An Address is where a socket is: a descriptor, else a unix socket's path,
+// else a TCP host and port.
+type Address struct {
+	FD int // an inherited descriptor, or NoFD
+
+	Unix     string
+	Abstract bool // Unix is a name without a file
+	Loose    bool // and padded with zeroes
+
+	Host, Port string
+	Network    string // "tcp", "tcp4" or "tcp6"
+	To         uint64 // a server takes the first free port from Port up to this one; 0 is none
+	Numeric    bool   // names are not looked up
+	KeepAlive  bool   // a client probes a silent connection
+	Multipath  bool   // multipath TCP where there is one
+}
+
+// maxUnixPath is what fits a sockaddr_un beside its NUL.
+const maxUnixPath = 107
+
+// maxReconnect bounds the wait between two attempts, an hour.
+const maxReconnect = 3600_000
+
+// socket reads the options of the socket backend.
+func (c *Config) socket(o *opts.Opts, fds FDs) error {
+	for _, name := range []string{"tn3270", "websocket"} {
+		if on(o, name, false) {
+			return missing(name + "=on")
+		}
+	}
+	for _, name := range []string{"localaddr", "localport"} {
+		if _, ok := o.Get(name); ok {
+			return missing(name + "=")
+		}
+	}
+	_, seconds := o.Get("reconnect")
+	_, millis := o.Get("reconnect-ms")
+	if seconds && millis {
+		return qerr.New("'reconnect' and 'reconnect-ms' are mutually exclusive")
+	}
+	n, _ := o.Number("reconnect", 0) // checked
+	c.ReconnectMS, _ = o.Number("reconnect-ms", min(n, maxReconnect/1000)*1000)
+	c.Telnet, c.NoDelay = on(o, "telnet", false), on(o, "nodelay", !on(o, "delay", true))
+	c.TLS, c.Auth = o.String("tls-creds", ""), o.String("tls-authz", "")
+	c.Server = on(o, "server", false)
+	_, hasWait := o.Get("wait")
+	c.Wait = on(o, "wait", c.Server)
+	if err := c.address(o, fds); err != nil {
+		return err
+	}
+	return c.CheckSocket(hasWait)
+}
+
+// address reads where a socket is.
+func (c *Config) address(o *opts.Opts, fds FDs) error {
+	c.Network = Network(on(o, "ipv4", false), on(o, "ipv6", false))
+	path, hasPath := o.Get("path")
+	host, hasHost := o.Get("host")
+	_, hasFD := o.Get("fd")
+	switch {
+	case hasPath && hasHost || hasPath && hasFD || hasHost && hasFD:
+		return qerr.New("None or one of 'path', 'fd' or 'host' option required.")
+	case hasPath && path != "":
+		c.Unix, c.Abstract = path, on(o, "abstract", false)
+		c.Loose = c.Abstract && !on(o, "tight", true)
+	case hasHost:
+		port, ok := o.Get("port")
+		if !ok {
+			return qerr.New("chardev: socket: no port given")
+		}
+		c.Host, c.Port = host, port
+		c.To, _ = o.Number("to", 0) // checked
+	default:
+		var err error
+		c.FD, err = fds(o.String("fd", ""))
+		return err
+	}
+	return nil
+}
+
+// FDs resolves the value of the option fd.
+type FDs func(name string) (int, error)
+
+// InheritedFD is the [FDs] of the command line: descriptors are numbers.
+func InheritedFD(name string) (int, error) {
+	n, err := opts.ParseNumber("fd", name)
+	if err != nil || n > maxFD {
+		return NoFD, qerr.New("Unable to parse FD number %s", name)
+	}
+	return int(n), nil
+}
+
+// maxFD is the largest descriptor that Linux gives out unless told otherwise.
+const maxFD = 1 << 20
+
+// NoFDs is the [FDs] of monitors, whose clients know descriptors by names that
+// getfd has given.
+func NoFDs(name string) (int, error) {
+	return NoFD, qerr.New("File descriptor named '%s' has not been found", name)
+}
+
+// CheckSocket refuses a socket whose members do not go together. waitGiven says
+// that Wait was asked for, rather than the default.
+func (c *Config) CheckSocket(waitGiven bool) error {
+	c.ReconnectMS = min(c.ReconnectMS, maxReconnect)
+	switch {
+	case c.FD >= 0 && c.ReconnectMS != 0:
+		return qerr.New("'reconnect' option is incompatible with 'fd' address type")
+	case c.Auth != "" && c.TLS == "":
+		return qerr.New("'tls_authz' option requires 'tls_creds' option")
+	case c.Server && c.ReconnectMS != 0:
+		return qerr.New("'reconnect' option is incompatible with socket in server listen mode")
+	case !c.Server && waitGiven:
+		return qerr.New("'wait' option is incompatible with socket in client connect mode")
+	case c.TLS != "": // no object of this machine can be TLS credentials
+		return qerr.New("No TLS credentials with id '%s'", c.TLS)
+	case len(c.Unix) > maxUnixPath:
+		return qerr.New("UNIX socket path '%s' is too long", c.Unix).
+			WithHint("Path must be less than %d bytes\n", maxUnixPath+1)
+	}
+	return nil
+}
+
+// Network is the Network of an Address of which ipv4 and ipv6 were asked for.
+func Network(ipv4, ipv6 bool) string {
+	switch {
+	case ipv4 && !ipv6:
+		return "tcp4"
+	case ipv6 && !ipv4:
+		return "tcp6"
+	}
+	return "tcp"
+}
+
+// unixName is the address as Go's net package wants it.
+func (a *Address) unixName() string {
+	switch {
+	case a.Loose:
+		return "@" + a.Unix + strings.Repeat("\x00", maxUnixPath-len(a.Unix))
+	case a.Abstract:
+		return "@" + a.Unix
+	}
+	return a.Unix
+}
+
+// String is the address as query-chardev says it, before a connection.
+func (a *Address) String() string {
+	switch {
+	case a.FD >= 0:
+		return "fd:" + strconv.Itoa(a.FD)
+	case a.Unix != "":
+		return a.unixString()
+	}
+	return "tcp:" + net.JoinHostPort(a.Host, a.Port)
+}
+
+func (a *Address) unixString() string {
+	s := "unix:" + a.Unix
+	if a.Abstract {
+		s += ",abstract=on"
+		if !a.Loose {
+			s += ",tight=on"
+		}
+	}
+	return s
+}
+
+// dial connects; it blocks until that is done or ctx is.
+func (a *Address) dial(ctx context.Context) (net.Conn, error) {
+	if a.FD >= 0 {
+		return adopt(a.FD)
+	}
+	d := net.Dialer{KeepAlive: -1}
+	if a.KeepAlive {
+		d.KeepAlive = 0 // the system's own
+	}
+	d.SetMultipathTCP(a.Multipath)
+	if a.Unix != "" {
+		conn, err := d.DialContext(ctx, "unix", a.unixName())
+		if err != nil {
+			return nil, couldNot("Failed to connect to ", "'"+a.Unix+"'", err)
+		}
+		return conn, nil
+	}
+	if err := a.checkNumeric(); err != nil {
+		return nil, err
+	}
+	conn, err := d.DialContext(ctx, a.Network, net.JoinHostPort(a.Host, a.Port))
+	if err != nil {
+		if e := a.unresolved(err); e != nil {
+			return nil, e
+		}
+		return nil, couldNot("Failed to connect to ", "'"+a.Host+":"+a.Port+"'", err)
+	}
+	return conn, nil
+}
+
+// checkNumeric refuses a name where addresses alone are wanted.
+func (a *Address) checkNumeric() error {
+	if a.Numeric && net.ParseIP(a.Host) == nil && a.Host != "" {
+		return qerr.New("address resolution failed for %s:%s: Name or service not known", a.Host, a.Port)
+	}
+	return nil
+}
+
+// unresolved is the error for a host or port that has no address, or nil.
+func (a *Address) unresolved(err error) error {
+	var dns *net.DNSError
+	var addr *net.AddrError
+	var what string
+	switch {
+	case errors.As(err, &dns) && dns.Err == "unknown port":
+		what = "Servname not supported for ai_socktype"
+	case errors.As(err, &dns):
+		what = "Name or service not known"
+	case errors.As(err, &addr):
+		what = addr.Err
+	default:
+		return nil
+	}
+	return qerr.New("address resolution failed for %s:%s: %s", a.Host, a.Port, what)
+}
+
+// adopt takes over an inherited descriptor that is a connected socket.
+func adopt(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "fd")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, qerr.New("File descriptor '%d' is not a socket", fd)
+	}
+	return conn, nil
+}
+
+// listen starts a server and returns what query-chardev calls it.
+func (a *Address) listen(ctx context.Context) (net.Listener, string, error) {
+	switch {
+	case a.FD >= 0:
+		return adoptListener(a.FD)
+	case a.Abstract:
+		l, err := net.Listen("unix", a.unixName())
+		if err != nil {
+			return nil, "", couldNot("Failed to bind socket to ", a.Unix, err)
+		}
+		return l, a.unixString(), nil
+	case a.Unix != "":
+		if err := removeStale(a.Unix); err != nil {
+			return nil, "", couldNot("Failed to unlink socket ", a.Unix, err)
+		}
+		l, err := net.Listen("unix", a.Unix)
+		if err != nil {
+			return nil, "", couldNot("Failed to bind socket to ", a.Unix, err)
+		}
+		return l, "unix:" + a.Unix, nil
+	}
+	return a.listenTCP(ctx)
+}
+
+func adoptListener(fd int) (net.Listener, string, error) {
+	f := os.NewFile(uintptr(fd), "fd")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, "", qerr.New("File descriptor '%d' is not a socket", fd)
+	}
+	if u, ok := l.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false) // who made the socket removes it
+		return l, "unix:" + l.Addr().String(), nil
+	}
+	return l, "tcp:" + l.Addr().String(), nil
+}
+
+func (a *Address) listenTCP(ctx context.Context) (net.Listener, string, error) {
+	first, err := net.DefaultResolver.LookupPort(ctx, "tcp", a.Port)
+	if err != nil {
+		return nil, "", qerr.New("address resolution failed for %s:%s: Servname not supported for ai_socktype", a.Host, a.Port)
+	}
+	if err := a.checkNumeric(); err != nil {
+		return nil, "", err
+	}
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(a.Multipath)
+	var l net.Listener
+	for port := first; ; port++ {
+		l, err = lc.Listen(ctx, a.Network, net.JoinHostPort(a.Host, strconv.Itoa(port)))
+		if err == nil || uint64(port) >= min(a.To, 65535) {
+			break
+		}
+	}
+	if err != nil {
+		if e := a.unresolved(err); e != nil {
+			return nil, "", e
+		}
+		return nil, "", qerr.New("Failed to find an available port: %s", reason(err))
+	}
+	return l, "tcp:" + l.Addr().String(), nil
+}
+
+// removeStale unlinks a socket that an earlier process left. What is no socket
+// stays, and binding to it fails: QEMU would remove that too.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSocket != 0 {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

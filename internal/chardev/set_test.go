@@ -1,0 +1,295 @@
+package chardev
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/backplane-vm/backplane/internal/sched"
+)
+
+// newSet is a Set that ends with the test and leaves no thread.
+func newSet(t *testing.T) *Set {
+	t.Helper()
+	w := sched.NewWorld()
+	s := NewSet(w, SetConfig{Exit: func() {}, Inform: func(text string) { t.Log(text) }})
+	t.Cleanup(func() {
+		s.Close()
+		if live := w.Live(); len(live) > 0 {
+			t.Errorf("threads left: %v", live)
+		}
+	})
+	return s
+}
+
+func (s *Set) add(option string) error {
+	c, err := ParseOption(option)
+	if err == nil {
+		_, err = s.Add(c)
+	}
+	return err
+}
+
+func mustAdd(t *testing.T, s *Set, options ...string) {
+	t.Helper()
+	for _, o := range options {
+		if err := s.add(o); err != nil {
+			t.Fatalf("%s: %v", o, err)
+		}
+	}
+}
+
+// described is Info as "label=filename", with '*' behind what is open.
+func described(s *Set) string {
+	var list []string
+	for _, i := range s.Info() {
+		list = append(list, i.Label+"="+i.Filename+map[bool]string{true: "*"}[i.Open])
+	}
+	return strings.Join(list, " ")
+}
+
+func TestSet(t *testing.T) {
+	s := newSet(t)
+	dir := t.TempDir()
+	mustAdd(t, s, "null,id=n", "ringbuf,id=r", "null,id=x,mux=on", "socket,id=s,path="+dir+"/s,server=on,wait=off")
+	mustAdd(t, s, "mux,id=m,chardev=n")
+	if got, want := described(s), "n=null r=ringbuf x=mux x-base=null s=disconnected:unix:"+dir+"/s,server=on m=mux"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	front, err := s.Use("m", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := front.Serve(false, echo); err != nil {
+		t.Fatal(err)
+	}
+	if got := described(s); !strings.Contains(got, "n=null*") || !strings.Contains(got, "m=mux*") || strings.Contains(got, "x=mux*") {
+		t.Error(got)
+	}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{s.add("null,id=r"), "Chardev with id 'r' already exists"},
+		{s.add("null,id=x-base"), "Chardev with id 'x-base' already exists"},
+		{s.add("mux,id=q,chardev=nope"), "mux: base chardev nope not found"},
+		{s.add("mux,id=q,chardev=n"), "Device 'n' is in use"},
+		{s.add("file,id=q,path=/nonexistent/f"), "Could not open '/nonexistent/f': No such file or directory"},
+		{s.add("null,id=q,logfile=/nonexistent/f"), "Could not create '/nonexistent/f': No such file or directory"},
+		{s.add("stdio,id=q"), "stdio is not available to this machine"},
+		{s.Remove("nope"), "Chardev 'nope' not found"},
+		{s.Remove("n"), "Chardev 'n' is busy"},
+		{s.Remove("m"), "Chardev 'm' is busy"},
+		{s.SendBreak("nope"), "Chardev 'nope' not found"},
+		{s.SendBreak("r"), ""},
+		{second(s.Ring("nope")), "Device 'nope' not found"},
+		{second(s.Ring("n")), "n is not a ringbuf device"},
+		{second(s.Use("nope", nil)), `chardev "nope" not found`},
+		{second(s.Change("nope", Config{})), "Chardev 'nope' does not exist"},
+		{second(s.Change("m", Config{})), "Mux device hotswap not supported yet"},
+		{second(s.Change("n", Config{})), "Chardev user does not support chardev hotswap"},
+		{second(s.Change("r", Config{Backend: "file", Path: "/nonexistent/f"})), "Failed to add chardev 'r': Could not open '/nonexistent/f': No such file or directory"},
+	} {
+		if text(c.err) != c.want {
+			t.Errorf("%q, want %q", text(c.err), c.want)
+		}
+	}
+	front.Detach()
+	for _, id := range []string{"m", "n", "r", "x", "x-base", "s"} {
+		if err := s.Remove(id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if got := described(s); got != "" {
+		t.Errorf("left: %s", got)
+	}
+	if _, err := os.Stat(dir + "/s"); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the socket's file stays")
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestAddWaits: a server made with wait=on is waited for, and Remove ends that.
+func TestAddWaits(t *testing.T) {
+	s := newSet(t)
+	asked := make(chan struct{}, 1)
+	s.config.Inform = func(string) { asked <- struct{}{} }
+	path := filepath.Join(t.TempDir(), "s")
+	for _, end := range []func() error{
+		func() error { return s.Remove("a") },
+		func() error { _, err := net.Dial("unix", path); return err },
+	} {
+		done := make(chan error, 1)
+		s.w.Go("add", func(*sched.Thread) { done <- s.add("socket,id=a,path=" + path + ",server=on") })
+		<-asked
+		if !s.Has("a") {
+			t.Error("the id is free")
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err != nil && !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+	}
+	if got := described(s); got != "a=unix:"+path+",server=on" {
+		t.Error(got)
+	}
+}
+
+// TestDetach: a device serves another frontend after the first has gone.
+func TestDetach(t *testing.T) {
+	dir := t.TempDir()
+	for _, option := range []string{"socket,id=a,path=" + dir + "/s,server=on,wait=off", "null,id=a", "file,id=a,path=" + dir + "/f", "pty,id=a"} {
+		d := open(t, option)
+		for range 3 {
+			if err := d.Serve(true, echo); err != nil {
+				t.Fatalf("%s: %v", option, err)
+			}
+			if d.config.Backend == "socket" {
+				c := dialUnix(t, dir+"/s")
+				if got := say(t, c, "hello"); got != "hello" {
+					t.Errorf("%q", got)
+				}
+			}
+			d.Detach()
+			if d.FrontendOpen() {
+				t.Errorf("%s: still open", option)
+			}
+		}
+	}
+}
+
+// TestChange: a port goes on with another device, and loses nothing.
+func TestChange(t *testing.T) {
+	s := newSet(t)
+	dir := t.TempDir()
+	mustAdd(t, s, "file,id=a,path="+dir+"/one")
+	d, err := s.Use("a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPort(d, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("first"))
+	if _, err := s.Change("a", Config{Backend: "file", Path: "/nonexistent/f"}); text(err) != "Could not open '/nonexistent/f': No such file or directory" {
+		t.Error(err)
+	}
+	if _, err := s.Change("a", Config{Backend: "file", Path: dir + "/two", LogFile: dir + "/log"}); err != nil {
+		t.Fatal(err)
+	}
+	p.Write([]byte("second"))
+	p.Close()
+	for name, want := range map[string]string{"one": "first", "two": "second", "log": "second"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if got := described(s); got != "a=file*" {
+		t.Error(got)
+	}
+}
+
+// TestChangeKeepsThePath: a server that takes its own path over does not lose it.
+func TestChangeKeepsThePath(t *testing.T) {
+	s := newSet(t)
+	path := filepath.Join(t.TempDir(), "s")
+	mustAdd(t, s, "socket,id=a,path="+path+",server=on,wait=off")
+	c := Config{Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}
+	if _, err := s.Change("a", c); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Use("a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Serve(true, echo); err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, dialUnix(t, path), "hello"); got != "hello" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestPty(t *testing.T) {
+	s := newSet(t)
+	link := filepath.Join(t.TempDir(), "tty")
+	name, err := s.Add(Config{Label: "a", Backend: "pty", Path: link, Address: Address{FD: NoFD}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(link); got != name || err != nil {
+		t.Errorf("the link leads to %s, %v", got, err)
+	}
+	d, err := s.Use("a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Serve(false, echo); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it may be opened again
+		f, err := os.OpenFile(link, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("a\r\x03"); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 3)
+		if _, err := io.ReadFull(f, got); err != nil || string(got) != "a\r\x03" {
+			t.Errorf("%q, %v", got, err)
+		}
+		f.Close()
+	}
+	if got := described(s); got != "a=pty:"+name+"*" {
+		t.Error(got)
+	}
+	if _, err := s.Add(Config{Label: "b", Backend: "pty", Path: link}); text(err) != "Failed to create PTY symlink: File exists" {
+		t.Error(err)
+	}
+	s.Close()
+	if _, err := os.Lstat(link); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the link stays")
+	}
+}
+
+// TestAbstract: a socket without a file, with and without padding.
+func TestAbstract(t *testing.T) {
+	for _, tight := range []string{"on", "off"} {
+		name := "backplane-test-" + filepath.Base(t.TempDir()) + tight + filepath.Base(t.TempDir())
+		name = name[:min(len(name), 60)]
+		server := open(t, "socket,id=a,path="+name+",abstract=on,tight="+tight+",server=on,wait=off")
+		if err := server.Serve(true, echo); err != nil {
+			t.Fatal(err)
+		}
+		client := open(t, "socket,id=b,path="+name+",abstract=on,tight="+tight)
+		if want := "unix:" + name + ",abstract=on" + map[string]string{"on": ",tight=on"}[tight]; client.Filename() != want {
+			t.Errorf("%s, want %s", client.Filename(), want)
+		}
+	}
+}
+
+// TestPortRange: a server takes the first free port.
+func TestPortRange(t *testing.T) {
+	first := open(t, "socket,id=a,host=127.0.0.1,port=0,server=on,wait=off")
+	taken := first.Addr().(*net.TCPAddr).Port
+	c := Config{Label: "b", Backend: "socket", Server: true, Address: Address{
+		FD: NoFD, Host: "127.0.0.1", Port: strconv.Itoa(taken), Network: "tcp4", To: uint64(taken + 20)}}
+	second, err := Open(t.Context(), sched.NewWorld(), c, Terminal{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if got := second.Addr().(*net.TCPAddr).Port; got <= taken || got > taken+20 {
+		t.Errorf("port %d, wanted one behind %d", got, taken)
+	}
+}

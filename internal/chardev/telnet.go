@@ -1,0 +1,165 @@
+package chardev
+
+import "sync"
+
+// The bytes of RFC 854 that are looked at, and the options of RFC 856 to 858.
+const (
+	telnetSE    = 240
+	telnetBreak = 243
+	telnetSB    = 250
+	telnetWill  = 251
+	telnetDont  = 254
+	telnetIAC   = 255
+
+	optionBinary   = 0
+	optionEcho     = 1
+	optionSuppress = 3
+)
+
+// telnetOffer is what a server says first, the same that QEMU does: it echoes,
+// has no turns, and both sides send eight bits.
+var telnetOffer = [...]byte{
+	telnetIAC, telnetWill, optionEcho,
+	telnetIAC, telnetWill, optionSuppress,
+	telnetIAC, telnetWill, optionBinary,
+	telnetIAC, telnetWill + 2, optionBinary,
+}
+
+// A telnetConn speaks telnet on a socket. Only a server offers anything;
+// neither answers offers, so that there can be no loop.
+type telnetConn struct {
+	*socketConn
+	server  bool
+	onBreak func()
+
+	in telnetDecoder // the reader's
+
+	writing sync.Mutex
+	greeted bool
+	escaped []byte // for Write
+}
+
+// Read takes input and gives what is left without telnet's commands. It reads
+// again if that is nothing.
+func (t *telnetConn) Read(p []byte) (int, error) {
+	for {
+		if err := t.greet(); err != nil {
+			return 0, err
+		}
+		n, err := t.socketConn.Read(p)
+		kept, breaks := t.in.decode(p[:n])
+		for range breaks {
+			t.onBreak()
+		}
+		if kept > 0 || err != nil || len(p) == 0 {
+			return kept, err
+		}
+	}
+}
+
+// Write sends p with IAC written twice.
+func (t *telnetConn) Write(p []byte) (int, error) {
+	if err := t.greet(); err != nil {
+		return 0, err
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.escaped = t.escaped[:0]
+	for _, b := range p {
+		if b == telnetIAC {
+			t.escaped = append(t.escaped, telnetIAC)
+		}
+		t.escaped = append(t.escaped, b)
+	}
+	if _, err := t.socketConn.Write(t.escaped); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// greet makes the offers, once.
+func (t *telnetConn) greet() error {
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	if t.greeted || !t.server {
+		return nil
+	}
+	t.greeted = true
+	_, err := t.socketConn.Write(telnetOffer[:])
+	return err
+}
+
+// The states of a telnetDecoder.
+const (
+	telnetText = iota
+	telnetCR   // behind a carriage return, while input is not binary
+	telnetCommand
+	telnetVerb // behind WILL, WONT, DO, DONT: an option follows
+	telnetSub  // between SB and SE
+	telnetSubCommand
+)
+
+// A telnetDecoder takes the commands out of a stream. Its zero value is at the
+// beginning.
+type telnetDecoder struct {
+	state  int
+	verb   byte
+	binary bool // the other side has said that it sends eight bits
+}
+
+// decode moves the text of p to its beginning and returns its length, and how
+// often a break was sent. Whatever the bytes are, it takes them all: unknown
+// commands and options are passed over.
+func (d *telnetDecoder) decode(p []byte) (kept, breaks int) {
+	for _, b := range p {
+		switch d.state {
+		case telnetCR:
+			d.state = telnetText
+			if b == 0 { // CR NUL is a bare CR
+				continue
+			}
+			fallthrough
+		case telnetText:
+			if b == telnetIAC {
+				d.state = telnetCommand
+				continue
+			}
+			if b == '\r' && !d.binary {
+				d.state = telnetCR
+			}
+			p[kept] = b
+			kept++
+		case telnetCommand:
+			switch {
+			case b == telnetIAC:
+				d.state = telnetText
+				p[kept] = b
+				kept++
+			case b >= telnetWill && b <= telnetDont:
+				d.state, d.verb = telnetVerb, b
+			case b == telnetSB:
+				d.state = telnetSub
+			default:
+				d.state = telnetText
+				if b == telnetBreak {
+					breaks++
+				}
+			}
+		case telnetVerb:
+			d.state = telnetText
+			if b == optionBinary && d.verb <= telnetWill+1 {
+				d.binary = d.verb == telnetWill
+			}
+		case telnetSub:
+			if b == telnetIAC {
+				d.state = telnetSubCommand
+			}
+		case telnetSubCommand:
+			d.state = telnetSub
+			if b == telnetSE {
+				d.state = telnetText
+			}
+		}
+	}
+	return kept, breaks
+}
