@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/internal/sched/schedtest"
 	"github.com/backplane-vm/backplane/rcu"
 )
 
@@ -12,22 +13,10 @@ import (
 // a second.
 const simulatedRuns = 5000
 
-// explore runs a program under random schedules.
-func explore(t *testing.T, body func(w *sched.World)) {
-	t.Helper()
-	for run := range simulatedRuns {
-		ch := sched.Random(uint64(run), []int{16, 3, 8, 2}[run%4])
-		out := sched.Simulate(sched.Options{Chooser: ch}, body, nil)
-		if out.Failure != nil {
-			t.Fatalf("run %d, schedule %v: %v", run, sched.ScheduleOf(out.Choices), out.Failure)
-		}
-	}
-}
-
 // Readers never see what an updater has poisoned after a grace period, by
 // waiting for one or by a callback; nobody waits for ever.
 func TestSimulated(t *testing.T) {
-	explore(t, func(w *sched.World) {
+	schedtest.Explore(t, simulatedRuns, func(w *sched.World) {
 		d := rcu.New(rcu.Options{World: w})
 		objects := make([]bool, 5) // true while poisoned
 		current := 0
@@ -67,7 +56,7 @@ func TestSimulated(t *testing.T) {
 
 // Callbacks run in the order of their calls, also those that callbacks queue.
 func TestSimulatedOrder(t *testing.T) {
-	explore(t, func(w *sched.World) {
+	schedtest.Explore(t, simulatedRuns, func(w *sched.World) {
 		d := rcu.New(rcu.Options{World: w})
 		var outer, inner []int // each is the order of one caller
 		for i := range 4 {
@@ -86,7 +75,7 @@ func TestSimulatedOrder(t *testing.T) {
 // A reader that leaves its section only when it is asked to is asked, however
 // late somebody gets in a hurry.
 func TestSimulatedKick(t *testing.T) {
-	explore(t, func(w *sched.World) {
+	schedtest.Explore(t, simulatedRuns, func(w *sched.World) {
 		d := rcu.New(rcu.Options{World: w})
 		inside := w.NewParker().For("a reader inside")
 		w.Go("hart", func(*sched.Thread) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/backplane-vm/backplane/internal/bql"
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/internal/sched/schedtest"
 )
 
 func TestMutualExclusion(t *testing.T) {
@@ -169,85 +170,65 @@ func TestWatchNamesTheHolder(t *testing.T) {
 	}
 }
 
-// Under every schedule with two pre-emptions: mutual exclusion, no lost
-// wake-up, no thread left waiting.
+// Mutual exclusion, no lost wake-up, no thread left waiting.
 func TestSimulated(t *testing.T) {
-	d := &sched.DFS{Bound: 2}
-	runs := 0
-	for ; runs < 20_000; runs++ {
-		out := sched.Simulate(sched.Options{Chooser: d}, func(w *sched.World) {
-			l := bql.New(w)
-			inside := 0
-			var all []*sched.Thread
-			for range 3 {
-				all = append(all, w.Go("t", func(t *sched.Thread) {
-					for range 2 {
-						l.Lock(t, "test")
-						inside++
-						w.Point("inside")
-						if inside != 1 {
-							panic("two owners")
-						}
-						inside--
-						l.Unlock(t)
+	schedtest.Explore(t, 20_000, func(w *sched.World) {
+		l := bql.New(w)
+		inside := 0
+		var all []*sched.Thread
+		for range 3 {
+			all = append(all, w.Go("t", func(t *sched.Thread) {
+				for range 2 {
+					l.Lock(t, "test")
+					inside++
+					w.Point("inside")
+					if inside != 1 {
+						panic("two owners")
 					}
-				}))
-			}
-			for _, th := range all {
-				th.Join()
-			}
-		}, nil)
-		if out.Failure != nil {
-			t.Fatalf("run %d, schedule %v: %v", runs, sched.ScheduleOf(out.Choices), out.Failure)
+					inside--
+					l.Unlock(t)
+				}
+			}))
 		}
-		if !d.Next(out.Choices) {
-			break
+		for _, th := range all {
+			th.Join()
 		}
-	}
-	t.Logf("%d interleavings", runs)
+	})
 }
 
-// While a thread waits, others that come and go pass it for BypassLimit and no
-// longer, whatever the schedule: then the lock is handed over.
+// While a thread waits, another that comes and goes passes it for BypassLimit
+// and no longer, whatever the schedule: then the lock is handed over.
 func TestSimulatedFairness(t *testing.T) {
 	const (
 		rounds = 200
 		limit  = bql.BypassLimit/sched.Step/2 + 2 // a round is two scheduling points at least
 	)
-	for run := range 300 {
-		ch := sched.Random(uint64(run), []int{1000, 32, 4}[run%3])
-		worst := 0
-		out := sched.Simulate(sched.Options{Chooser: ch}, func(w *sched.World) {
-			l := bql.New(w)
-			queued, served, passed := false, false, 0
-			hammer := w.Go("hammer", func(t *sched.Thread) {
-				for range rounds {
-					l.Lock(t, "hammer")
-					if h, _ := l.Holder(); len(h.Queue) > 0 {
-						queued = true
-					}
-					if queued && !served {
-						passed++
-					}
-					l.Unlock(t)
+	schedtest.Explore(t, 400, func(w *sched.World) {
+		l := bql.New(w)
+		queued, served, passed := false, false, 0
+		hammer := w.Go("hammer", func(t *sched.Thread) {
+			for range rounds {
+				l.Lock(t, "hammer")
+				if h, _ := l.Holder(); len(h.Queue) > 0 {
+					queued = true
 				}
-			})
-			me := w.Go("me", func(t *sched.Thread) {
-				l.Lock(t, "me")
-				served = true
+				if queued && !served {
+					passed++
+				}
 				l.Unlock(t)
-			})
-			hammer.Join()
-			me.Join()
-			worst = passed
-		}, nil)
-		if out.Failure != nil {
-			t.Fatalf("run %d, schedule %v: %v", run, sched.ScheduleOf(out.Choices), out.Failure)
+			}
+		})
+		me := w.Go("me", func(t *sched.Thread) {
+			l.Lock(t, "me")
+			served = true
+			l.Unlock(t)
+		})
+		hammer.Join()
+		me.Join()
+		if passed > limit {
+			panic(fmt.Sprintf("a waiter was passed %d times, want at most %d", passed, limit))
 		}
-		if worst > limit {
-			t.Fatalf("run %d, schedule %v: a waiter was passed %d times, want at most %d", run, sched.ScheduleOf(out.Choices), worst, limit)
-		}
-	}
+	})
 }
 
 func mustPanic(t *testing.T, want string, f func()) {

@@ -32,14 +32,13 @@ const layers = `
 	qapi, qapi/visit < qmp < qmp/qmptest;
 	qapi/gen, qmp < qapi/gen/gentest;
 
-	# The concurrency core.
-	NONE < internal/sched < coro, internal/bql;
+	# The concurrency core, and bugs planted in it on purpose, which are nothing
+	# but a false in builds that are used.
+	NONE < internal/sched, internal/mutant < coro, internal/bql;
+	internal/sched < internal/sched/schedtest;
+	internal/sched, internal/mutant < internal/mutant/mutanttest;
 	coro < rcu;
 	internal/bql, coro < aio;
-
-	# Bugs planted on purpose: nothing but a false in builds that are used.
-	NONE < internal/mutant < rcu, internal/bql, internal/qdev, internal/monitor;
-	internal/mutant, internal/sched < internal/mutant/mutanttest;
 
 	# Generated commands join the two: a coroutine command has a *coro.Co.
 	coro, qmp < qapi/api;
