@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
@@ -25,6 +26,10 @@ type Config struct {
 
 	// LineEnd ends each line sent, "\r\n" when empty. The guest agent has "\n".
 	LineEnd string
+
+	// Deadlines has requests take the member DeadlineName, whose meaning is the
+	// owner's: see [Request.Deadline].
+	Deadlines bool
 
 	// Monitor is handed to handlers in Call.Monitor.
 	Monitor any
@@ -146,6 +151,23 @@ func (r *Request) ID() (id any, ok bool) {
 	return d.Get("id")
 }
 
+// DeadlineName is the member of a request that says within how many
+// milliseconds its client wants it done; QEMU has no such thing.
+const DeadlineName = "x-deadline-ms"
+
+// maxDeadline keeps a deadline within what a time.Duration holds.
+const maxDeadline = 1 << 32
+
+// Deadline returns how long after the request was read its client gives it up,
+// and whether it says so. What is no whole number says nothing; Prepare
+// reports it.
+func (r *Request) Deadline() (after time.Duration, ok bool) {
+	d, _ := r.value.(*qobject.Dict)
+	v, _ := d.Get(DeadlineName)
+	ms, ok := v.(int64)
+	return time.Duration(min(ms, maxDeadline)) * time.Millisecond, ok && ms >= 0
+}
+
 // Invocation is a request that has been checked against the registry: either
 // a command ready to run, or an error ready to be sent. It is used once.
 type Invocation[Y any] struct {
@@ -176,7 +198,7 @@ func (s *Session[Y]) Prepare(ctx context.Context, r Request) *Invocation[Y] {
 // resolve finds the command a message names, or the reason why not.
 func (inv *Invocation[Y]) resolve(message any) {
 	s := inv.session
-	name, args, err := parseMessage(message, s.OOBEnabled())
+	name, args, err := s.parseMessage(message)
 	switch {
 	case err != nil:
 		inv.err = err
@@ -208,6 +230,9 @@ func (inv *Invocation[Y]) Coroutine() bool {
 	return inv.command != nil && inv.command.Options&Coroutine != 0
 }
 
+// Refuse makes the request an error, for an owner that does not want to run it.
+func (inv *Invocation[Y]) Refuse(err *qerr.Error) { inv.command, inv.err = nil, err }
+
 // Dispatch runs the command, or takes the error there is already, and appends
 // the reply line to dst; nothing for a command without success response. It
 // panics if the command is a coroutine.
@@ -234,7 +259,7 @@ func (inv *Invocation[Y]) DispatchCo(y Y, dst []byte) []byte {
 
 // parseMessage takes a message apart. Members are looked at in hash order, and
 // the first mistake is the one reported.
-func parseMessage(message any, oob bool) (name string, args *qobject.Dict, err *qerr.Error) {
+func (s *Session[Y]) parseMessage(message any) (name string, args *qobject.Dict, err *qerr.Error) {
 	d, ok := message.(*qobject.Dict)
 	if !ok {
 		return "", nil, qerr.New("QMP input must be a JSON object")
@@ -243,7 +268,7 @@ func parseMessage(message any, oob bool) (name string, args *qobject.Dict, err *
 	for key, v := range d.Wire() {
 		switch {
 		case key == "id":
-		case key == "execute" || key == "exec-oob" && oob:
+		case key == "execute" || key == "exec-oob" && s.OOBEnabled():
 			if name, ok = v.(string); !ok {
 				return "", nil, qerr.New("QMP input member '%s' must be a string", key)
 			}
@@ -254,6 +279,10 @@ func parseMessage(message any, oob bool) (name string, args *qobject.Dict, err *
 		case key == "arguments":
 			if args, ok = v.(*qobject.Dict); !ok {
 				return "", nil, qerr.New("QMP input member 'arguments' must be an object")
+			}
+		case key == DeadlineName && s.config.Deadlines:
+			if ms, ok := v.(int64); !ok || ms < 0 {
+				return "", nil, qerr.New("QMP input member '%s' must be a number of milliseconds", key)
 			}
 		default:
 			return "", nil, qerr.New("QMP input member '%s' is unexpected", key)

@@ -15,9 +15,8 @@ import (
 // handlers implements api.Commands over a machine. Its methods run under the
 // BQL in the context that Set chose; see the package comment.
 type handlers struct {
-	s      *Set
-	m      *machine.Machine
-	schema any // the reply of query-qmp-schema, made when first asked for; BQL
+	s *Set
+	m *machine.Machine
 }
 
 // bindCommands makes the tables of QMP and HMP commands.
@@ -60,10 +59,7 @@ func (h *handlers) QueryCommands(*qmp.Call) ([]api.CommandInfo, error) {
 }
 
 func (h *handlers) QueryQmpSchema(*qmp.Call, *qobject.Dict) (any, error) {
-	if h.schema == nil {
-		h.schema = api.Introspection()
-	}
-	return h.schema, nil
+	return qobject.Encoded(api.IntrospectionJSON), nil
 }
 
 func (h *handlers) QueryCommandLineOptions(_ *qmp.Call, args *api.QueryCommandLineOptionsArgs) ([]api.CommandLineOptionInfo, error) {

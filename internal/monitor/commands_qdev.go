@@ -18,13 +18,15 @@ func (h *handlers) DeviceAdd(co *coro.Co, _ *qmp.Call, args *qobject.Dict) error
 // deviceAdd plugs a device. What a device that failed has held (its id, its
 // drive, its slot) is free only after a grace period; the answer waits for
 // that, so that a client may use them again at once. The wait yields: neither
-// the guest nor another client notices it.
+// the guest nor another client notices it, and the client can cancel it.
 func (h *handlers) deviceAdd(co *coro.Co, args *qobject.Dict, f qdev.Flavour) error {
 	before := h.m.BQL.Label("device_add")
 	_, err := h.m.Devices.Add(args, f)
 	h.m.BQL.Label(before)
 	if err != nil && !mutant.Planted("monitor-no-drain") {
-		h.m.RCU.DrainCo(co)
+		if gaveUp := h.m.RCU.DrainCoCancelable(co); gaveUp != nil {
+			return gaveUp
+		}
 	}
 	return err
 }

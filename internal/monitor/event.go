@@ -11,9 +11,11 @@ import (
 func (s *Set) event(e machine.Event) {
 	wall := s.m.World.Wall()
 	at := qmp.Timestamp{Seconds: wall.Unix(), Microseconds: int64(wall.Nanosecond() / 1000)}
-	ev := wire(e)
-	s.each(func(c *qmpClient) { c.event(ev, at) })
+	s.events.event(stamped{wire(e), at})
 }
+
+// tell sends an event to all QMP clients.
+func (s *Set) tell(e stamped) { s.each(func(c *qmpClient) { c.event(e.Event, e.at) }) }
 
 // wire puts an event of the machine into QMP's form.
 func wire(e machine.Event) qmp.Event {

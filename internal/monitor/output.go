@@ -2,37 +2,59 @@ package monitor
 
 import (
 	"io"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// maxOutput is how many bytes may wait for a client that does not read: room
-// for hundreds of the largest replies (query-qmp-schema is about 200 kB). A
-// client that leaves more than this unread is disconnected, so that it cannot
-// eat the host's memory; until then nothing it was sent is lost.
-const maxOutput = 64 << 20
+// What may wait for a client that does not read.
+const (
+	// outputFull is where a client's commands are read no further: room for
+	// some of the largest replies (query-qmp-schema is about 200 kB), so that a
+	// client that reads at its own pace is never held up. Replies are not lost:
+	// what is beyond this are those to the commands already read, which are
+	// bounded by qmp.MaxQueue.
+	outputFull = 1 << 20
+	// outputEvents is where events are dropped, which nobody can be asked to
+	// hold back: some hundred thousand of them.
+	outputEvents = 16 << 20
+)
 
 // flushTime is how long the last bytes to a client may take when its monitor
 // closes.
 const flushTime = 2 * time.Second
 
 // output is what goes to one client: a bounded buffer and a thread that
-// writes it out. append never blocks, so it can be called under the BQL.
+// writes it out. Nothing but wait and waitRoom blocks, so that it can be used
+// under the BQL.
+//
+// A reply to a socket that takes it is written at once, without the thread:
+// that saves the client the time it takes to wake one.
 type output struct {
 	conn   io.ReadWriteCloser
-	mu     sched.Mutex
-	work   *sched.Cond
-	buf    []byte // not yet given to the writer; guarded by mu
-	closed bool   // no more will come; guarded by mu
+	direct syscall.RawConn // to write without blocking; nil where that is not possible
 	thread *sched.Thread
 	ended  *sched.Parker // gets a token when all is written
+
+	mu      sched.Mutex
+	work    *sched.Cond // for the writer
+	room    *sched.Cond // less than outputFull waits
+	buf     []byte      // not yet given to the writer; guarded by mu, as the rest
+	writing int         // bytes the writer has taken and not yet written
+	crowded atomic.Bool // full, as of the last change; written under mu
+	dropped int64       // events that found no room since the last that did
+	closed  bool        // no more will come
 }
 
 func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
 	o := &output{conn: conn, ended: w.NewParker().For(name + " output")}
+	if c, ok := conn.(syscall.Conn); ok {
+		o.direct, _ = c.SyscallConn() // an error: it is no socket
+	}
 	o.mu.Init(w, name+" output")
-	o.work = sched.NewCond(&o.mu)
+	o.work, o.room = sched.NewCond(&o.mu), sched.NewCond(&o.mu)
 	o.thread = w.Go(name+" writer", o.run)
 	return o
 }
@@ -45,15 +67,90 @@ func (o *output) append(f func(dst []byte) []byte) {
 		return
 	}
 	o.buf = f(o.buf)
-	if len(o.buf) > maxOutput {
-		o.abortLocked()
-	}
-	o.work.Signal()
+	o.wakeLocked()
 }
 
+// wakeLocked is called when buf has grown or the end has come.
+func (o *output) wakeLocked() {
+	o.crowdLocked()
+	if len(o.buf) > 0 || o.closed {
+		o.work.Signal()
+	}
+}
+
+func (o *output) crowdLocked() { o.crowded.Store(o.waitingLocked() >= outputFull && !o.closed) }
+
+// write has p written, now if the socket takes it. It keeps nothing of p.
 func (o *output) write(p []byte) {
-	if len(p) > 0 {
-		o.append(func(dst []byte) []byte { return append(dst, p...) })
+	if len(p) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	if len(o.buf) == 0 && o.writing == 0 && o.direct != nil {
+		p = p[o.tryWrite(p):]
+	}
+	o.buf = append(o.buf, p...)
+	o.wakeLocked()
+}
+
+// tryWrite writes what the socket takes without waiting, and returns how much
+// that was. An error is left for the writer to find.
+func (o *output) tryWrite(p []byte) (n int) {
+	err := o.direct.Write(func(fd uintptr) bool {
+		n, _ = syscall.Write(int(fd), p)
+		return true
+	})
+	if err != nil {
+		return 0
+	}
+	return max(0, n)
+}
+
+// event lets f add an event, unless too much waits; missed adds what tells of
+// those that were dropped, as soon as there is room again.
+func (o *output) event(f func(dst []byte) []byte, missed func(dst []byte, n int64) []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+		return
+	case o.waitingLocked() > outputEvents:
+		o.dropped++
+		return
+	case o.dropped > 0:
+		o.buf = missed(o.buf, o.dropped)
+		o.dropped = 0
+	}
+	o.buf = f(o.buf)
+	o.wakeLocked()
+}
+
+func (o *output) waitingLocked() int { return len(o.buf) + o.writing }
+
+// waiting returns how many bytes wait for the client.
+func (o *output) waiting() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waitingLocked()
+}
+
+// full reports whether so much waits for the client that nothing more should
+// be read from it.
+func (o *output) full() bool { return o.crowded.Load() }
+
+// waitRoom blocks while full.
+func (o *output) waitRoom() {
+	if !o.full() {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.full() {
+		o.room.Wait()
 	}
 }
 
@@ -66,7 +163,8 @@ func (o *output) finish() {
 	if d, ok := o.conn.(interface{ SetWriteDeadline(time.Time) error }); ok {
 		_ = d.SetWriteDeadline(o.thread.World().Wall().Add(flushTime)) // an error means it is closed
 	}
-	o.work.Signal()
+	o.wakeLocked()
+	o.room.Broadcast()
 }
 
 // wait blocks until the writer has ended, after finish.
@@ -86,7 +184,8 @@ func (o *output) waitUntil(deadline int64) {
 func (o *output) abortLocked() {
 	o.closed, o.buf = true, nil
 	o.conn.Close()
-	o.work.Signal()
+	o.wakeLocked()
+	o.room.Broadcast()
 }
 
 func (o *output) run(*sched.Thread) {
@@ -104,11 +203,8 @@ func (o *output) run(*sched.Thread) {
 			return
 		}
 		o.buf = spare[:0]
-		o.mu.Unlock()
-		_, err := o.conn.Write(p)
-		o.mu.Lock()
-		if err != nil {
-			o.closed, o.buf = true, nil
+		if err := o.send(p); err != nil {
+			o.abortLocked()
 			return
 		}
 		spare = p
@@ -118,5 +214,25 @@ func (o *output) run(*sched.Thread) {
 	}
 }
 
-// keepBuffer is the largest buffer kept for the next reply.
+// send writes p in parts, so that there is room again as the client reads. It
+// gives o.mu up meanwhile.
+func (o *output) send(p []byte) (err error) {
+	o.writing = len(p)
+	for o.writing > 0 && err == nil {
+		part := p[len(p)-o.writing:]
+		part = part[:min(len(part), keepBuffer)]
+		o.mu.Unlock()
+		_, err = o.conn.Write(part)
+		o.mu.Lock()
+		o.writing -= len(part)
+		if o.crowdLocked(); !o.full() {
+			o.room.Broadcast()
+		}
+	}
+	o.writing = 0
+	return err
+}
+
+// keepBuffer is the largest buffer kept for the next reply, and how much is
+// given to the connection at once.
 const keepBuffer = 64 << 10

@@ -8,6 +8,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
@@ -23,19 +24,25 @@ const (
 //
 // The coroutine lives in the iohandler context, which no nested poll serves,
 // and runs commands there: an ordinary one in a bottom half, a coroutine
-// command in place. Other policies move it; see [Policy].
+// command in place. Other policies move it; see [Policy]. What only asks is
+// answered by the reader; see [qmpClient.answer].
 type qmpClient struct {
-	set  *Set
-	sess *qmp.Session[*coro.Co]
-	out  *output
-	ctx  context.Context // ends when the client has gone
-	gone context.CancelFunc
+	set   *Set
+	label string // for people: qmp0, qmp1, ...
+	sess  *qmp.Session[*coro.Co]
+	out   *output
+	ctx   context.Context // ends when the client has gone
+	gone  context.CancelFunc
+	asker *sched.Thread // whose the BQL is while the reader answers
 
 	mu      sched.Mutex // guards what follows
-	queue   []qmp.Request
+	queue   []*request
+	current *request // in work by the dispatcher; nil if none is
 	backlog qmp.Backlog
 	room    *sched.Cond // the reader may go on
 	idle    bool        // the dispatcher waits to be woken
+	asking  string      // the command that the reader answers; "" if none
+	asked   int64       // since when
 	closed  bool
 	co      *coro.Co // the dispatcher
 }
@@ -44,9 +51,10 @@ type qmpClient struct {
 // of the client's reader thread and blocks.
 func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool) {
 	oob := true
-	c := &qmpClient{set: s, sess: qmp.NewSession(s.commands, qmp.Config{
-		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Monitor: s,
-	})}
+	c := &qmpClient{set: s, asker: s.m.World.Adopt("qmp reader")}
+	c.sess = qmp.NewSession(s.commands, qmp.Config{
+		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Deadlines: true, Monitor: c,
+	})
 	c.mu.Init(s.m.World, "qmp client")
 	c.room = sched.NewCond(&c.mu)
 	c.ctx, c.gone = context.WithCancel(context.Background())
@@ -76,6 +84,7 @@ func (c *qmpClient) read(conn io.Reader) {
 		full = n == len(buf)
 		for p := buf[:n]; len(p) > 0; {
 			p = p[c.sess.Feed(p, c.accept):]
+			c.out.waitRoom()
 			if !c.waitRoom() {
 				return
 			}
@@ -98,22 +107,29 @@ func (c *qmpClient) waitRoom() bool {
 }
 
 // accept takes a request from the reader: out of band it runs here and now,
-// without the BQL; else it is queued.
+// without the BQL; what only asks is answered at once if nothing is before it;
+// else it is queued.
 func (c *qmpClient) accept(r qmp.Request) (more bool) {
 	if r.OOB {
-		inv := c.sess.Prepare(c.ctx, r)
-		c.out.write(inv.Dispatch(nil))
-		return true
+		c.out.write(c.sess.Prepare(c.ctx, r).Dispatch(nil))
+		return !c.out.full()
 	}
+	if c.unoccupied() {
+		if inv := c.sess.Prepare(c.ctx, r); asks(inv) {
+			c.answer(inv)
+			return !c.out.full()
+		}
+	}
+	q := c.newRequest(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
 	stop := c.backlog.Push(c.sess.OOBEnabled())
-	c.queue = append(c.queue, r)
+	c.queue = append(c.queue, q)
 	c.wakeLocked()
-	return !stop
+	return !stop && !c.out.full()
 }
 
 func (c *qmpClient) wakeLocked() {
@@ -123,12 +139,12 @@ func (c *qmpClient) wakeLocked() {
 	}
 }
 
-// next yields until there is a request, and takes it; ok is false once the
-// client has gone.
-func (c *qmpClient) next(co *coro.Co) (r qmp.Request, ok bool) {
+// next yields until there is a request, and takes it; nil once the client has
+// gone.
+func (c *qmpClient) next(co *coro.Co) *request {
 	for {
-		if r, ok, wait := c.pop(); !wait {
-			return r, ok
+		if q, wait := c.pop(); !wait {
+			return q
 		}
 		co.Yield() // no lock is held: the machine may end here
 	}
@@ -136,24 +152,29 @@ func (c *qmpClient) next(co *coro.Co) (r qmp.Request, ok bool) {
 
 // pop takes the next request; wait says that there is none yet and that the
 // dispatcher will be woken.
-func (c *qmpClient) pop() (r qmp.Request, ok, wait bool) {
+func (c *qmpClient) pop() (q *request, wait bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queue) == 0 {
-		c.idle = !c.closed
-		return r, false, c.idle
+		c.idle = !c.closed || c.asking != ""
+		return nil, c.idle
 	}
-	r = c.queue[0]
+	q = c.queue[0]
 	c.queue = append(c.queue[:0], c.queue[1:]...)
+	c.beginLocked(q)
 	if c.backlog.Pop() {
 		c.room.Signal()
 	}
-	return r, true, false
+	return q, false
 }
 
-func (c *qmpClient) answered() {
+func (c *qmpClient) answered(q *request) {
+	if q.timer != nil {
+		q.timer.Stop()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.current = nil
 	if c.backlog.Answered() {
 		c.room.Signal()
 	}
@@ -162,32 +183,36 @@ func (c *qmpClient) answered() {
 // dispatch is the client's dispatcher. When it ends, nothing more will be said.
 func (c *qmpClient) dispatch(co *coro.Co) {
 	defer c.out.finish()
-	loop := c.set.m.Loop
 	for {
-		r, ok := c.next(co)
-		if !ok {
+		q := c.next(co)
+		if q == nil {
 			return
 		}
-		ordinary := loop.IOHandler
-		if c.set.policy.everythingInMain() {
-			ordinary = loop.Main
-			aio.MoveTo(co, loop.Main)
-		}
-		var reply []byte
-		inv := c.sess.Prepare(c.ctx, r)
-		if inv.Coroutine() {
-			aio.MoveTo(co, c.set.coroutineContext())
-			reply = inv.DispatchCo(co, nil)
-			if !c.set.policy.everythingInMain() {
-				aio.MoveTo(co, loop.IOHandler)
-			}
-		} else {
-			c.set.ordinary(co, ordinary, inv.Name(), func() { reply = inv.Dispatch(nil) })
-		}
-		c.out.write(reply)
-		c.answered()
+		c.out.write(c.run(co, q))
+		c.answered(q)
+		aio.MoveTo(co, c.set.m.Loop.IOHandler)
+	}
+}
+
+// run runs a request whose turn has come and returns the reply.
+func (c *qmpClient) run(co *coro.Co, q *request) (reply []byte) {
+	loop := c.set.m.Loop
+	ordinary := loop.IOHandler
+	if c.set.policy.everythingInMain() {
+		ordinary = loop.Main
+		aio.MoveTo(co, loop.Main)
+	}
+	defer q.cancel(nil)
+	if !q.inv.Coroutine() {
+		c.set.ordinary(co, ordinary, q.inv.Name(), func() { reply = q.inv.Dispatch(nil) })
+		return reply
+	}
+	aio.MoveTo(co, c.set.coroutineContext())
+	reply = c.runCo(co, q)
+	if !c.set.policy.everythingInMain() {
 		aio.MoveTo(co, loop.IOHandler)
 	}
+	return reply
 }
 
 // ordinary runs f, a command called name, outside of coroutines in a bottom
@@ -211,6 +236,11 @@ func (c *qmpClient) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	for _, q := range c.queue {
+		if q.timer != nil {
+			q.timer.Stop()
+		}
+	}
 	c.queue = nil
 	c.backlog.Clear()
 	c.room.Broadcast()
@@ -219,5 +249,9 @@ func (c *qmpClient) close() {
 
 // event tells the client of ev. The caller holds the BQL.
 func (c *qmpClient) event(ev qmp.Event, at qmp.Timestamp) {
-	c.out.append(func(dst []byte) []byte { return c.sess.AppendEvent(dst, ev, at) })
+	c.out.event(
+		func(dst []byte) []byte { return c.sess.AppendEvent(dst, ev, at) },
+		func(dst []byte, n int64) []byte {
+			return c.sess.AppendEvent(dst, api.EventXEventsLost(api.XEventsLostEvent{Count: n}), at)
+		})
 }

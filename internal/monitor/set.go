@@ -14,6 +14,10 @@
 //     it to its end.
 //   - An out-of-band command: at once, on the thread that reads its client,
 //     without the BQL.
+//   - A command that only asks (query-status), with nothing of its client's
+//     before it: on that thread too, under the BQL. Nobody gives the BQL up
+//     within a nested poll, so it sees what it would see in the iohandler
+//     context, two hand-overs between threads sooner.
 //
 // Each client has a dispatcher of its own, so one client's slow command holds
 // up neither another client's commands nor anybody's greeting, events or
@@ -22,7 +26,8 @@
 // # Threads and locks
 //
 // A client has a reader thread, lent by whoever accepted it, and a writer
-// thread; they end with the client. A Set's mutex comes before a client's; both after the BQL, and
+// thread, which has what a socket does not take at once; they end with the
+// client. A client that does not read is not read from; see output. A Set's mutex comes before a client's; both after the BQL, and
 // neither is held while a command runs or anything blocks.
 package monitor
 
@@ -70,7 +75,10 @@ type Set struct {
 
 	ownChardevs bool // config came without
 
+	events *throttle // BQL
+
 	mu      sched.Mutex
+	served  int      // QMP clients so far, for their labels; guarded by mu, as the rest
 	clients []client // in order of arrival, which is that in which they hear of things
 	closed  bool
 }
@@ -103,6 +111,7 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 	if err := s.bindCommands(); err != nil {
 		return nil, err
 	}
+	s.events = newThrottle(m.Loop.IOHandler, m.Realtime, s.tell)
 	m.Observe(s.event)
 	return s, nil
 }
@@ -114,6 +123,10 @@ func (s *Set) join(c client) bool {
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
+	}
+	if q, ok := c.(*qmpClient); ok {
+		q.label = fmt.Sprintf("qmp%d", s.served)
+		s.served++
 	}
 	s.clients = append(s.clients, c)
 	return true

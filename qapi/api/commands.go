@@ -414,6 +414,49 @@ func (x *QmpCapabilitiesArgs) put(d *qobject.Dict) {
 	}
 }
 
+// XCancelArgs holds the arguments of x-cancel.
+type XCancelArgs struct {
+	// the id that the command was sent with
+	Command any
+	// the label of the monitor it was sent to, as x-query-stalls tells
+	// it; this one if absent
+	Monitor *string
+}
+
+// DecodeXCancelArgs decodes a XCancelArgs; see package visit for errors.
+func DecodeXCancelArgs(v visit.Value) (x XCancelArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XCancelArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXCancelArgs(in)
+	return in.Err()
+}
+
+func (x *XCancelArgs) take(o *visit.Object) {
+	x.Command = o.Need("command").Any()
+	x.Monitor = visit.Optional(o, "monitor", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XCancelArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XCancelArgs) put(d *qobject.Dict) {
+	d.Set("command", x.Command)
+	if x.Monitor != nil {
+		d.Set("monitor", *x.Monitor)
+	}
+}
+
 // QomListArgs holds the arguments of qom-list.
 type QomListArgs struct {
 	// where it is; a part of a path will do if it is unambiguous
@@ -920,6 +963,27 @@ type Commands interface {
 	// Since QEMU 0.14.
 	Quit(call *qmp.Call) error
 
+	// XCancel: Gives up a command that waits. A command that is queued is not run; one that
+	// waits, as a coroutine, is told to stop waiting. Either is answered with an
+	// error, in its turn, unless it had come to its end. Meant for exec-oob: the
+	// monitor whose command waits takes no other command.
+	//
+	// Errors:
+	// - if there is no such command, monitor, or the command runs and does not
+	// wait
+	//
+	// Since QEMU 10.0.
+	XCancel(call *qmp.Call, args *XCancelArgs) error
+
+	// XQueryStalls: Tells who holds or awaits what, and for how long. It takes no lock that
+	// anybody may hold for long, so it is answered however stuck the machine is,
+	// given that it is sent with exec-oob.
+	//
+	// Returns: the state of what threads and commands wait for
+	//
+	// Since QEMU 10.0.
+	XQueryStalls(call *qmp.Call) (*XStalls, error)
+
 	// QueryQmpSchema: Describes commands, events and the types they use. Names of types are
 	// numbers and change from version to version.
 	//
@@ -1324,6 +1388,32 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.Quit(call)
+			},
+		},
+		{
+			Name:    "x-cancel",
+			Options: qmp.AllowOOB | qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXCancelArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.XCancel(call, &arg)
+			},
+		},
+		{
+			Name:    "x-query-stalls",
+			Options: qmp.AllowOOB | qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryStalls(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
 			},
 		},
 		{

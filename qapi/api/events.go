@@ -117,6 +117,50 @@ func EventStop() qmp.Event { return qmp.Event{Name: "STOP"} }
 // Since QEMU 0.12.
 func EventResume() qmp.Event { return qmp.Event{Name: "RESUME"} }
 
+// XEventsLostEvent holds the data of X_EVENTS_LOST.
+type XEventsLostEvent struct {
+	// how many were
+	Count int64
+}
+
+// DecodeXEventsLostEvent decodes a XEventsLostEvent; see package visit for errors.
+func DecodeXEventsLostEvent(v visit.Value) (x XEventsLostEvent) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XEventsLostEvent) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXEventsLostEvent(in)
+	return in.Err()
+}
+
+func (x *XEventsLostEvent) take(o *visit.Object) {
+	x.Count = o.Need("count").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XEventsLostEvent) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XEventsLostEvent) put(d *qobject.Dict) {
+	d.Set("count", x.Count)
+}
+
+// EventXEventsLost: Sent to a client that had stopped reading for so long that events for it were
+// dropped. It stands where they would have.
+//
+// Since QEMU 10.0.
+func EventXEventsLost(arg XEventsLostEvent) qmp.Event {
+	return qmp.Event{Name: "X_EVENTS_LOST", Data: arg.QObject()}
+}
+
 // DeviceDeletedEvent holds the data of DEVICE_DELETED.
 type DeviceDeletedEvent struct {
 	// its id

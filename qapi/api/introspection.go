@@ -32,196 +32,209 @@ const IntrospectionJSON = `[` +
 	`{"name": "query-version", "ret-type": "20", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "query-commands", "ret-type": "[21]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "quit", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-qmp-schema", "ret-type": "[22]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "qom-list", "ret-type": "[24]", "meta-type": "command", "arg-type": "23"}, ` +
-	`{"name": "qom-get", "ret-type": "any", "meta-type": "command", "arg-type": "25"}, ` +
-	`{"name": "qom-set", "ret-type": "0", "meta-type": "command", "arg-type": "26"}, ` +
-	`{"name": "qom-list-types", "ret-type": "[28]", "meta-type": "command", "arg-type": "27"}, ` +
-	`{"name": "qom-list-properties", "ret-type": "[24]", "meta-type": "command", "arg-type": "29"}, ` +
-	`{"name": "device-list-properties", "ret-type": "[24]", "meta-type": "command", "arg-type": "30"}, ` +
-	`{"name": "device_add", "ret-type": "0", "meta-type": "command", "arg-type": "31", "features": ["json-cli", "json-cli-hotplug"]}, ` +
-	`{"name": "device_del", "ret-type": "0", "meta-type": "command", "arg-type": "32"}, ` +
-	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "33"}, ` +
-	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "34"}, ` +
-	`{"name": "query-cpus-fast", "ret-type": "[35]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-machines", "ret-type": "[37]", "meta-type": "command", "arg-type": "36"}, ` +
-	`{"name": "query-target", "ret-type": "38", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-uuid", "ret-type": "39", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-kvm", "ret-type": "40", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "x-cancel", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "22"}, ` +
+	`{"name": "x-query-stalls", "ret-type": "23", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "X_EVENTS_LOST", "meta-type": "event", "arg-type": "24"}, ` +
+	`{"name": "query-qmp-schema", "ret-type": "[25]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "qom-list", "ret-type": "[27]", "meta-type": "command", "arg-type": "26"}, ` +
+	`{"name": "qom-get", "ret-type": "any", "meta-type": "command", "arg-type": "28"}, ` +
+	`{"name": "qom-set", "ret-type": "0", "meta-type": "command", "arg-type": "29"}, ` +
+	`{"name": "qom-list-types", "ret-type": "[31]", "meta-type": "command", "arg-type": "30"}, ` +
+	`{"name": "qom-list-properties", "ret-type": "[27]", "meta-type": "command", "arg-type": "32"}, ` +
+	`{"name": "device-list-properties", "ret-type": "[27]", "meta-type": "command", "arg-type": "33"}, ` +
+	`{"name": "device_add", "ret-type": "0", "meta-type": "command", "arg-type": "34", "features": ["json-cli", "json-cli-hotplug"]}, ` +
+	`{"name": "device_del", "ret-type": "0", "meta-type": "command", "arg-type": "35"}, ` +
+	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "36"}, ` +
+	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "37"}, ` +
+	`{"name": "query-cpus-fast", "ret-type": "[38]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-machines", "ret-type": "[40]", "meta-type": "command", "arg-type": "39"}, ` +
+	`{"name": "query-target", "ret-type": "41", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-uuid", "ret-type": "42", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-kvm", "ret-type": "43", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_reset", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_powerdown", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-hotpluggable-cpus", "ret-type": "[41]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-memory-size-summary", "ret-type": "42", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-name", "ret-type": "43", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-iothreads", "ret-type": "[44]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-hotpluggable-cpus", "ret-type": "[44]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-memory-size-summary", "ret-type": "45", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-name", "ret-type": "46", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-iothreads", "ret-type": "[47]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "stop", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "cont", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "45", "features": ["savevm-monitor-nodes"]}, ` +
-	`{"name": "query-command-line-options", "ret-type": "[47]", "meta-type": "command", "arg-type": "46"}, ` +
-	`{"name": "query-pci", "ret-type": "[48]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "48", "features": ["savevm-monitor-nodes"]}, ` +
+	`{"name": "query-command-line-options", "ret-type": "[50]", "meta-type": "command", "arg-type": "49"}, ` +
+	`{"name": "query-pci", "ret-type": "[51]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "0", "members": [], "meta-type": "object"}, ` +
-	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "49"}], "meta-type": "object"}, ` +
-	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "50"}], "meta-type": "object"}, ` +
-	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "50"}], "meta-type": "object"}, ` +
+	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "52"}], "meta-type": "object"}, ` +
+	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "53"}], "meta-type": "object"}, ` +
+	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "53"}], "meta-type": "object"}, ` +
 	`{"name": "[4]", "element-type": "4", "meta-type": "array"}, ` +
-	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "51"}], "meta-type": "object"}, ` +
+	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "54"}], "meta-type": "object"}, ` +
 	`{"name": "5", "members": [{"name": "flat", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[6]", "element-type": "6", "meta-type": "array"}, ` +
-	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "52"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "53"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "54"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[55]"}], "meta-type": "object"}, ` +
-	`{"name": "7", "tag": "driver", "variants": [{"case": "file", "type": "59"}, {"case": "null-co", "type": "60"}, {"case": "qcow2", "type": "61"}, {"case": "raw", "type": "62"}], "members": [{"name": "driver", "type": "56"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "57"}, {"name": "cache", "default": null, "type": "58"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "52"}], "meta-type": "object"}, ` +
+	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "55"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "56"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "57"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[58]"}], "meta-type": "object"}, ` +
+	`{"name": "7", "tag": "driver", "variants": [{"case": "file", "type": "62"}, {"case": "null-co", "type": "63"}, {"case": "qcow2", "type": "64"}, {"case": "raw", "type": "65"}], "members": [{"name": "driver", "type": "59"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "60"}, {"name": "cache", "default": null, "type": "61"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "55"}], "meta-type": "object"}, ` +
 	`{"name": "8", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "9", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "size", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[10]", "element-type": "10", "meta-type": "array"}, ` +
 	`{"name": "10", "members": [{"name": "label", "type": "str"}, {"name": "filename", "type": "str"}, {"name": "frontend-open", "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[11]", "element-type": "11", "meta-type": "array"}, ` +
 	`{"name": "11", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "12", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "63"}], "meta-type": "object"}, ` +
-	`{"name": "13", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "63"}], "meta-type": "object"}, ` +
+	`{"name": "12", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "66"}], "meta-type": "object"}, ` +
+	`{"name": "13", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "66"}], "meta-type": "object"}, ` +
 	`{"name": "str", "json-type": "string", "meta-type": "builtin"}, ` +
-	`{"name": "14", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "64"}], "meta-type": "object"}, ` +
+	`{"name": "14", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "67"}], "meta-type": "object"}, ` +
 	`{"name": "15", "members": [{"name": "pty", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "16", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "64"}], "meta-type": "object"}, ` +
+	`{"name": "16", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "67"}], "meta-type": "object"}, ` +
 	`{"name": "17", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "18", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "19", "members": [{"name": "enable", "default": null, "type": "[65]"}], "meta-type": "object"}, ` +
-	`{"name": "20", "members": [{"name": "qemu", "type": "66"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "19", "members": [{"name": "enable", "default": null, "type": "[68]"}], "meta-type": "object"}, ` +
+	`{"name": "20", "members": [{"name": "qemu", "type": "69"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[21]", "element-type": "21", "meta-type": "array"}, ` +
 	`{"name": "21", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[22]", "element-type": "22", "meta-type": "array"}, ` +
-	`{"name": "22", "tag": "meta-type", "variants": [{"case": "builtin", "type": "68"}, {"case": "enum", "type": "69"}, {"case": "array", "type": "70"}, {"case": "object", "type": "71"}, {"case": "alternate", "type": "72"}, {"case": "command", "type": "73"}, {"case": "event", "type": "74"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "67"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "23", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[24]", "element-type": "24", "meta-type": "array"}, ` +
-	`{"name": "24", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "description", "default": null, "type": "str"}, {"name": "default-value", "default": null, "type": "any"}], "meta-type": "object"}, ` +
-	`{"name": "25", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "22", "members": [{"name": "command", "type": "any"}, {"name": "monitor", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "23", "members": [{"name": "bql", "type": "70"}, {"name": "contexts", "type": "[71]"}, {"name": "rcu", "type": "72"}, {"name": "monitors", "type": "[73]"}], "meta-type": "object"}, ` +
+	`{"name": "24", "members": [{"name": "count", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[25]", "element-type": "25", "meta-type": "array"}, ` +
+	`{"name": "25", "tag": "meta-type", "variants": [{"case": "builtin", "type": "75"}, {"case": "enum", "type": "76"}, {"case": "array", "type": "77"}, {"case": "object", "type": "78"}, {"case": "alternate", "type": "79"}, {"case": "command", "type": "80"}, {"case": "event", "type": "81"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "74"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "26", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[27]", "element-type": "27", "meta-type": "array"}, ` +
+	`{"name": "27", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "description", "default": null, "type": "str"}, {"name": "default-value", "default": null, "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "28", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "any", "json-type": "value", "meta-type": "builtin"}, ` +
-	`{"name": "26", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "any"}], "meta-type": "object"}, ` +
-	`{"name": "27", "members": [{"name": "implements", "default": null, "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[28]", "element-type": "28", "meta-type": "array"}, ` +
-	`{"name": "28", "members": [{"name": "name", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "parent", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "29", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "30", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "31", "members": [{"name": "driver", "type": "str"}, {"name": "bus", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "32", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "33", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "34", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[35]", "element-type": "35", "meta-type": "array"}, ` +
-	`{"name": "35", "tag": "target", "variants": [{"case": "s390x", "type": "77"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "75"}, {"name": "target", "type": "76"}], "meta-type": "object"}, ` +
-	`{"name": "36", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "[37]", "element-type": "37", "meta-type": "array"}, ` +
-	`{"name": "37", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[78]", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "38", "members": [{"name": "arch", "type": "76"}], "meta-type": "object"}, ` +
-	`{"name": "39", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "40", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[41]", "element-type": "41", "meta-type": "array"}, ` +
-	`{"name": "41", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "75"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "42", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "43", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "29", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "30", "members": [{"name": "implements", "default": null, "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[31]", "element-type": "31", "meta-type": "array"}, ` +
+	`{"name": "31", "members": [{"name": "name", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "parent", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "32", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "33", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "34", "members": [{"name": "driver", "type": "str"}, {"name": "bus", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "35", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "36", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "37", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[38]", "element-type": "38", "meta-type": "array"}, ` +
+	`{"name": "38", "tag": "target", "variants": [{"case": "s390x", "type": "84"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "82"}, {"name": "target", "type": "83"}], "meta-type": "object"}, ` +
+	`{"name": "39", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "[40]", "element-type": "40", "meta-type": "array"}, ` +
+	`{"name": "40", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[85]", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "41", "members": [{"name": "arch", "type": "83"}], "meta-type": "object"}, ` +
+	`{"name": "42", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "43", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[44]", "element-type": "44", "meta-type": "array"}, ` +
-	`{"name": "44", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "45", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "46", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "44", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "82"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "45", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "46", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[47]", "element-type": "47", "meta-type": "array"}, ` +
-	`{"name": "47", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[79]"}], "meta-type": "object"}, ` +
-	`{"name": "[48]", "element-type": "48", "meta-type": "array"}, ` +
-	`{"name": "48", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[80]"}], "meta-type": "object"}, ` +
+	`{"name": "47", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "48", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "49", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[50]", "element-type": "50", "meta-type": "array"}, ` +
+	`{"name": "50", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[86]"}], "meta-type": "object"}, ` +
+	`{"name": "[51]", "element-type": "51", "meta-type": "array"}, ` +
+	`{"name": "51", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[87]"}], "meta-type": "object"}, ` +
 	`{"name": "bool", "json-type": "boolean", "meta-type": "builtin"}, ` +
-	`{"name": "49", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
-	`{"name": "50", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
-	`{"name": "51", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
+	`{"name": "52", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
+	`{"name": "53", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
+	`{"name": "54", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
 	`{"name": "int", "json-type": "int", "meta-type": "builtin"}, ` +
-	`{"name": "52", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
-	`{"name": "53", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[81]"}, {"name": "format-specific", "default": null, "type": "82"}, {"name": "backing-image", "default": null, "type": "53"}], "meta-type": "object"}, ` +
-	`{"name": "54", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[55]", "element-type": "55", "meta-type": "array"}, ` +
-	`{"name": "55", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "56", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw"]}, ` +
-	`{"name": "57", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
-	`{"name": "58", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "59", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "83"}, {"name": "aio", "default": null, "type": "84"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
-	`{"name": "60", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "61", "members": [{"name": "file", "type": "85"}, {"name": "backing", "default": null, "type": "86"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "62", "members": [{"name": "file", "type": "85"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "63", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
-	`{"name": "64", "tag": "type", "variants": [{"case": "file", "type": "88"}, {"case": "pipe", "type": "89"}, {"case": "socket", "type": "90"}, {"case": "pty", "type": "91"}, {"case": "null", "type": "92"}, {"case": "mux", "type": "93"}, {"case": "stdio", "type": "94"}, {"case": "ringbuf", "type": "95"}, {"case": "memory", "type": "95"}], "members": [{"name": "type", "type": "87"}], "meta-type": "object"}, ` +
-	`{"name": "[65]", "element-type": "65", "meta-type": "array"}, ` +
-	`{"name": "65", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
-	`{"name": "66", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "67", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
+	`{"name": "55", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
+	`{"name": "56", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[88]"}, {"name": "format-specific", "default": null, "type": "89"}, {"name": "backing-image", "default": null, "type": "56"}], "meta-type": "object"}, ` +
+	`{"name": "57", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[58]", "element-type": "58", "meta-type": "array"}, ` +
+	`{"name": "58", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "59", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw"]}, ` +
+	`{"name": "60", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
+	`{"name": "61", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "62", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "90"}, {"name": "aio", "default": null, "type": "91"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
+	`{"name": "63", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "64", "members": [{"name": "file", "type": "92"}, {"name": "backing", "default": null, "type": "93"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "65", "members": [{"name": "file", "type": "92"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "66", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
+	`{"name": "67", "tag": "type", "variants": [{"case": "file", "type": "95"}, {"case": "pipe", "type": "96"}, {"case": "socket", "type": "97"}, {"case": "pty", "type": "98"}, {"case": "null", "type": "99"}, {"case": "mux", "type": "100"}, {"case": "stdio", "type": "101"}, {"case": "ringbuf", "type": "102"}, {"case": "memory", "type": "102"}], "members": [{"name": "type", "type": "94"}], "meta-type": "object"}, ` +
+	`{"name": "[68]", "element-type": "68", "meta-type": "array"}, ` +
+	`{"name": "68", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
+	`{"name": "69", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "70", "members": [{"name": "held", "type": "bool"}, {"name": "thread", "default": null, "type": "str"}, {"name": "what", "default": null, "type": "str"}, {"name": "since", "default": null, "type": "int"}, {"name": "waiters", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[71]", "element-type": "71", "meta-type": "array"}, ` +
+	`{"name": "71", "members": [{"name": "name", "type": "str"}, {"name": "coroutines", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "72", "members": [{"name": "waiting", "type": "bool"}, {"name": "since", "default": null, "type": "int"}, {"name": "holding", "type": "[str]"}, {"name": "callbacks", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[73]", "element-type": "73", "meta-type": "array"}, ` +
+	`{"name": "73", "members": [{"name": "label", "type": "str"}, {"name": "queued", "type": "int"}, {"name": "unread", "type": "int"}, {"name": "stopped", "default": null, "type": "103"}, {"name": "command", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "any"}, {"name": "since", "default": null, "type": "int"}, {"name": "waits", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "74", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
 	`{"name": "[str]", "element-type": "str", "meta-type": "array"}, ` +
-	`{"name": "68", "members": [{"name": "json-type", "type": "96"}], "meta-type": "object"}, ` +
-	`{"name": "69", "members": [{"name": "members", "type": "[97]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
-	`{"name": "70", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "71", "members": [{"name": "members", "type": "[98]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[99]"}], "meta-type": "object"}, ` +
-	`{"name": "72", "members": [{"name": "members", "type": "[100]"}], "meta-type": "object"}, ` +
-	`{"name": "73", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "74", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "75", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "76", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
-	`{"name": "77", "members": [{"name": "cpu-state", "type": "101"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "102"}], "meta-type": "object"}, ` +
-	`{"name": "[78]", "element-type": "78", "meta-type": "array"}, ` +
-	`{"name": "78", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[79]", "element-type": "79", "meta-type": "array"}, ` +
-	`{"name": "79", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "103"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[80]", "element-type": "80", "meta-type": "array"}, ` +
-	`{"name": "80", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "104"}, {"name": "id", "type": "105"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "106"}, {"name": "regions", "type": "[107]"}], "meta-type": "object"}, ` +
-	`{"name": "[81]", "element-type": "81", "meta-type": "array"}, ` +
-	`{"name": "81", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "82", "tag": "type", "variants": [{"case": "qcow2", "type": "109"}, {"case": "file", "type": "110"}], "members": [{"name": "type", "type": "108"}], "meta-type": "object"}, ` +
-	`{"name": "83", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
-	`{"name": "84", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
-	`{"name": "85", "members": [{"type": "7"}, {"type": "str"}], "meta-type": "alternate"}, ` +
-	`{"name": "86", "members": [{"type": "7"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
-	`{"name": "87", "members": [{"name": "file"}, {"name": "pipe"}, {"name": "socket"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "pipe", "socket", "pty", "null", "mux", "stdio", "ringbuf", "memory"]}, ` +
-	`{"name": "88", "members": [{"name": "data", "type": "111"}], "meta-type": "object"}, ` +
-	`{"name": "89", "members": [{"name": "data", "type": "112"}], "meta-type": "object"}, ` +
-	`{"name": "90", "members": [{"name": "data", "type": "113"}], "meta-type": "object"}, ` +
-	`{"name": "91", "members": [{"name": "data", "type": "114"}], "meta-type": "object"}, ` +
-	`{"name": "92", "members": [{"name": "data", "type": "115"}], "meta-type": "object"}, ` +
-	`{"name": "93", "members": [{"name": "data", "type": "116"}], "meta-type": "object"}, ` +
-	`{"name": "94", "members": [{"name": "data", "type": "117"}], "meta-type": "object"}, ` +
-	`{"name": "95", "members": [{"name": "data", "type": "118"}], "meta-type": "object"}, ` +
-	`{"name": "96", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
-	`{"name": "[97]", "element-type": "97", "meta-type": "array"}, ` +
-	`{"name": "97", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[98]", "element-type": "98", "meta-type": "array"}, ` +
-	`{"name": "98", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[99]", "element-type": "99", "meta-type": "array"}, ` +
-	`{"name": "99", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[100]", "element-type": "100", "meta-type": "array"}, ` +
-	`{"name": "100", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "101", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
-	`{"name": "102", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
-	`{"name": "103", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
-	`{"name": "104", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "105", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "106", "members": [{"name": "bus", "type": "119"}, {"name": "devices", "default": null, "type": "[80]"}], "meta-type": "object"}, ` +
+	`{"name": "75", "members": [{"name": "json-type", "type": "104"}], "meta-type": "object"}, ` +
+	`{"name": "76", "members": [{"name": "members", "type": "[105]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
+	`{"name": "77", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "78", "members": [{"name": "members", "type": "[106]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[107]"}], "meta-type": "object"}, ` +
+	`{"name": "79", "members": [{"name": "members", "type": "[108]"}], "meta-type": "object"}, ` +
+	`{"name": "80", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "81", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "82", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "83", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
+	`{"name": "84", "members": [{"name": "cpu-state", "type": "109"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "110"}], "meta-type": "object"}, ` +
+	`{"name": "[85]", "element-type": "85", "meta-type": "array"}, ` +
+	`{"name": "85", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[86]", "element-type": "86", "meta-type": "array"}, ` +
+	`{"name": "86", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "111"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[87]", "element-type": "87", "meta-type": "array"}, ` +
+	`{"name": "87", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "112"}, {"name": "id", "type": "113"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "114"}, {"name": "regions", "type": "[115]"}], "meta-type": "object"}, ` +
+	`{"name": "[88]", "element-type": "88", "meta-type": "array"}, ` +
+	`{"name": "88", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "89", "tag": "type", "variants": [{"case": "qcow2", "type": "117"}, {"case": "file", "type": "118"}], "members": [{"name": "type", "type": "116"}], "meta-type": "object"}, ` +
+	`{"name": "90", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
+	`{"name": "91", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
+	`{"name": "92", "members": [{"type": "7"}, {"type": "str"}], "meta-type": "alternate"}, ` +
+	`{"name": "93", "members": [{"type": "7"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
+	`{"name": "94", "members": [{"name": "file"}, {"name": "pipe"}, {"name": "socket"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "pipe", "socket", "pty", "null", "mux", "stdio", "ringbuf", "memory"]}, ` +
+	`{"name": "95", "members": [{"name": "data", "type": "119"}], "meta-type": "object"}, ` +
+	`{"name": "96", "members": [{"name": "data", "type": "120"}], "meta-type": "object"}, ` +
+	`{"name": "97", "members": [{"name": "data", "type": "121"}], "meta-type": "object"}, ` +
+	`{"name": "98", "members": [{"name": "data", "type": "122"}], "meta-type": "object"}, ` +
+	`{"name": "99", "members": [{"name": "data", "type": "123"}], "meta-type": "object"}, ` +
+	`{"name": "100", "members": [{"name": "data", "type": "124"}], "meta-type": "object"}, ` +
+	`{"name": "101", "members": [{"name": "data", "type": "125"}], "meta-type": "object"}, ` +
+	`{"name": "102", "members": [{"name": "data", "type": "126"}], "meta-type": "object"}, ` +
+	`{"name": "103", "members": [{"name": "queue"}, {"name": "output"}], "meta-type": "enum", "values": ["queue", "output"]}, ` +
+	`{"name": "104", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
+	`{"name": "[105]", "element-type": "105", "meta-type": "array"}, ` +
+	`{"name": "105", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[106]", "element-type": "106", "meta-type": "array"}, ` +
+	`{"name": "106", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
 	`{"name": "[107]", "element-type": "107", "meta-type": "array"}, ` +
-	`{"name": "107", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "108", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
-	`{"name": "109", "members": [{"name": "data", "type": "120"}], "meta-type": "object"}, ` +
-	`{"name": "110", "members": [{"name": "data", "type": "121"}], "meta-type": "object"}, ` +
+	`{"name": "107", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[108]", "element-type": "108", "meta-type": "array"}, ` +
+	`{"name": "108", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "109", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
+	`{"name": "110", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
+	`{"name": "111", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
+	`{"name": "112", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "113", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "114", "members": [{"name": "bus", "type": "127"}, {"name": "devices", "default": null, "type": "[87]"}], "meta-type": "object"}, ` +
+	`{"name": "[115]", "element-type": "115", "meta-type": "array"}, ` +
+	`{"name": "115", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "116", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
+	`{"name": "117", "members": [{"name": "data", "type": "128"}], "meta-type": "object"}, ` +
+	`{"name": "118", "members": [{"name": "data", "type": "129"}], "meta-type": "object"}, ` +
 	`{"name": "null", "json-type": "null", "meta-type": "builtin"}, ` +
-	`{"name": "111", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "112", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "113", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "122"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "114", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "115", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "116", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "117", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "118", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "119", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "123"}, {"name": "memory_range", "type": "123"}, {"name": "prefetchable_range", "type": "123"}], "meta-type": "object"}, ` +
-	`{"name": "120", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "124"}], "meta-type": "object"}, ` +
-	`{"name": "121", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "122", "tag": "type", "variants": [{"case": "inet", "type": "126"}, {"case": "unix", "type": "127"}, {"case": "fd", "type": "128"}], "members": [{"name": "type", "type": "125"}], "meta-type": "object"}, ` +
-	`{"name": "123", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "124", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
-	`{"name": "125", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
-	`{"name": "126", "members": [{"name": "data", "type": "129"}], "meta-type": "object"}, ` +
-	`{"name": "127", "members": [{"name": "data", "type": "130"}], "meta-type": "object"}, ` +
-	`{"name": "128", "members": [{"name": "data", "type": "131"}], "meta-type": "object"}, ` +
-	`{"name": "129", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "130", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "131", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}` +
+	`{"name": "119", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "120", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "121", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "130"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "122", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "123", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "124", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "125", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "126", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "127", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "131"}, {"name": "memory_range", "type": "131"}, {"name": "prefetchable_range", "type": "131"}], "meta-type": "object"}, ` +
+	`{"name": "128", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "132"}], "meta-type": "object"}, ` +
+	`{"name": "129", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "130", "tag": "type", "variants": [{"case": "inet", "type": "134"}, {"case": "unix", "type": "135"}, {"case": "fd", "type": "136"}], "members": [{"name": "type", "type": "133"}], "meta-type": "object"}, ` +
+	`{"name": "131", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "132", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
+	`{"name": "133", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
+	`{"name": "134", "members": [{"name": "data", "type": "137"}], "meta-type": "object"}, ` +
+	`{"name": "135", "members": [{"name": "data", "type": "138"}], "meta-type": "object"}, ` +
+	`{"name": "136", "members": [{"name": "data", "type": "139"}], "meta-type": "object"}, ` +
+	`{"name": "137", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "138", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "139", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}` +
 	`]`
 
 // Introspection parses IntrospectionJSON, which takes milliseconds: a server

@@ -45,6 +45,11 @@ func (e encoder) value(dst []byte, v any, depth int) []byte {
 		return e.array(dst, v, depth)
 	case *Dict:
 		return e.object(dst, v, depth)
+	case Encoded:
+		if !e.pretty {
+			return append(dst, v...)
+		}
+		return e.value(dst, v.QObject(), depth)
 	case Marshaler:
 		return e.value(dst, v.QObject(), depth)
 	}

@@ -44,6 +44,7 @@ func TestAppend(t *testing.T) {
 		{Members("error", Members("desc", "d", "class", "c"), "id", nil), `{"id": null, "error": {"class": "c", "desc": "d"}}`},
 		{celsius(21.5), `{"degrees": 21.5}`},
 		{[]any{celsius(1)}, `[{"degrees": 1}]`},
+		{Members("a", Encoded(`{"as": "it is"}`)), `{"a": {"as": "it is"}}`},
 	}
 	for _, test := range tests {
 		if got := Encode(test.v); got != test.want {
@@ -62,7 +63,7 @@ func TestAppendRefusesWhatIsNoValue(t *testing.T) {
 }
 
 func TestAppendPretty(t *testing.T) {
-	v := Members("return", Members("list", []any{int64(1), []any{}, NewDict()}), "id", "x")
+	v := Members("return", Members("list", []any{int64(1), []any{}, Encoded("{}")}), "id", "x")
 	want := `{
     "return": {
         "list": [

@@ -28,6 +28,20 @@ type Unmarshaler interface {
 	FromQObject(v any) error
 }
 
+// Encoded is a value that has been written already, by Append or as it would:
+// it is sent as it is, which costs a large constant reply a copy and no more.
+type Encoded string
+
+// QObject reads the value. It panics if the text is none, which is a mistake
+// in the program. It implements [Marshaler].
+func (e Encoded) QObject() any {
+	v, err := ParseJSON(string(e))
+	if err != nil {
+		panic("qobject: encoded value: " + err.Error())
+	}
+	return v
+}
+
 // Kind names the JSON type of a value.
 type Kind uint8
 
