@@ -197,13 +197,12 @@ func TestSlowReader(t *testing.T) {
 			var writers sync.WaitGroup
 			sleeper.ask(200, &writers) // some 40 MB
 			watcher := g.dial(t.Context())
-			for {
-				m := g.stalls(t.Context(), watcher).Monitors[0]
-				if m.Unread > 3<<20 {
-					t.Fatalf("%d bytes wait for the client", m.Unread)
-				}
-				if m.Stopped != nil && *m.Stopped == api.XStallsReasonOutput {
-					break
+			for stopped := false; !stopped; {
+				for _, m := range g.stalls(t.Context(), watcher).Monitors {
+					if m.Unread > 3<<20 {
+						t.Fatalf("%d bytes wait for the client", m.Unread)
+					}
+					stopped = stopped || m.Stopped != nil && *m.Stopped == api.XStallsReasonOutput
 				}
 			}
 			if err := sleeper.replies(); err != nil {
