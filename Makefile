@@ -4,8 +4,9 @@ GO      ?= go
 # Linters are pinned in a module of their own, so that the library's go.mod stays light.
 LINTERS := bin/golangci-lint bin/staticcheck bin/govulncheck
 BENCH   ?= .
+DURATION ?= 30m
 
-.PHONY: help test race lint fmt-check fuzz-smoke bench e2e demo seeds generate-check guest-check clean
+.PHONY: help test race sim mutants torture lint fmt-check fuzz-smoke bench e2e demo seeds generate-check guest-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +15,16 @@ test: ## unit tests, no race detector (under 3 minutes)
 	$(GO) test ./...
 
 race: ## unit tests under the race detector, with invariants checked
-	$(GO) test -race -timeout 20m ./...
+	GOTRACEBACK=all $(GO) test -race -timeout 8m ./...
+
+sim: ## the simulator alone, longer than in unit tests (SIM_RUNS interleavings of each scenario)
+	tools/sim
+
+mutants: ## bugs planted on purpose: each has to be found by a test
+	tools/mutants
+
+torture: ## the nightly run: torment the core for DURATION, with fresh seeds
+	tools/torture $(DURATION)
 
 lint: fmt-check $(LINTERS) ## gofmt, vet, golangci-lint, staticcheck, govulncheck
 	$(GO) vet ./...

@@ -3,6 +3,7 @@
 package rcu
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/backplane-vm/backplane/internal/mutant/mutanttest"
@@ -18,7 +19,7 @@ func TestMutantsAreFound(t *testing.T) {
 		{Name: "rcu-late-force", Breaks: "who gets in a hurry late has readers asked again", Test: "^TestSimulatedKick$"},
 		{Name: "rcu-reorder", Breaks: "callbacks run in order", Test: "^TestSimulatedOrder$"},
 	}
-	if plainStores {
+	if plainStores && runtime.GOMAXPROCS(0) > 1 {
 		list = append(list, mutanttest.Mutant{
 			Name: "rcu-skip-barrier", Breaks: "the writer fences for readers with plain stores", Test: "^TestReaderEntry",
 			Long: []string{"-rcu.litmus=50000000", "-test.timeout=60s"},

@@ -107,7 +107,7 @@ func finder(out, test string) string {
 		who, how = cmp.Or(last(started), test), " panics"
 	}
 	if n := counted.FindStringSubmatch(out); n != nil {
-		how += fmt.Sprintf(" after %s schedules", n[1])
+		how += fmt.Sprintf(" in schedule %s", n[1])
 	}
 	return who + how
 }
