@@ -7,6 +7,7 @@ import (
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qmp"
@@ -135,7 +136,9 @@ func (c *qmpClient) accept(r qmp.Request) (more bool) {
 func (c *qmpClient) wakeLocked() {
 	if c.idle {
 		c.idle = false
-		c.co.Wake()
+		if !mutant.Planted("monitor-lost-wakeup") {
+			c.co.Wake()
+		}
 	}
 }
 
@@ -175,7 +178,7 @@ func (c *qmpClient) answered(q *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.current = nil
-	if c.backlog.Answered() {
+	if c.backlog.Answered() && !mutant.Planted("monitor-stays-full") {
 		c.room.Signal()
 	}
 }
