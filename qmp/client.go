@@ -24,8 +24,8 @@ var ErrClosed = errors.New("qmp: connection closed")
 // further callers wait their turn. A call given up by its context keeps its
 // place until the server has answered.
 //
-// A Client runs two goroutines, one that reads and one that writes; both are
-// gone when Close returns.
+// A Client runs two goroutines, one that reads and one that writes what a
+// socket does not take at once; both are gone when Close returns.
 type Client struct {
 	conn     io.ReadWriteCloser
 	events   *EventLog
@@ -33,7 +33,8 @@ type Client struct {
 	greeted  chan struct{}
 	oob      bool // set before NewClient returns, constant since
 
-	outgoing chan []byte   // lines for the writer; as large as the places are many
+	outgoing chan []byte // lines for the writer; as large as the places are many
+	sender   *sender
 	inBand   chan struct{} // places for commands under way
 	outBand  chan struct{} // the same for out-of-band commands
 
@@ -91,6 +92,7 @@ func newClient(conn io.ReadWriteCloser) *Client {
 		outBand:  make(chan struct{}, MaxQueue),
 		pending:  map[int64]*pendingCall{},
 		done:     make(chan struct{}),
+		sender:   newSender(conn),
 	}
 }
 
@@ -197,9 +199,12 @@ func (c *Client) roundTrip(ctx context.Context, verb string, place chan struct{}
 		return nil, context.Cause(ctx)
 	}
 	call := c.register(message, place)
-	select {
-	case c.outgoing <- append(qobject.Append(nil, message), '\n'): // there is room, for a place is ours
-	case <-c.done:
+	line := append(qobject.Append(nil, message), '\n')
+	if !c.sender.try(line) {
+		select {
+		case c.outgoing <- line: // there is room, for a place is ours
+		case <-c.done:
+		}
 	}
 	return c.await(ctx, call)
 }

@@ -53,13 +53,15 @@ func (c *Client) read() {
 // up without leaving half a line behind.
 func (c *Client) write() {
 	for {
+		var line []byte
 		select {
-		case line := <-c.outgoing:
-			if _, err := c.conn.Write(line); err != nil {
-				c.fail(err)
-				return
-			}
+		case line = <-c.outgoing:
+		case <-c.sender.kick:
 		case <-c.done:
+			return
+		}
+		if err := c.sender.write(line); err != nil {
+			c.fail(err)
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"io"
+	"net"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -50,8 +51,11 @@ type output struct {
 
 func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
 	o := &output{conn: conn, ended: w.NewParker().For(name + " output")}
-	if c, ok := conn.(syscall.Conn); ok {
-		o.direct, _ = c.SyscallConn() // an error: it is no socket
+	if c, ok := conn.(interface {
+		net.Conn // and no file, whose writes may block
+		syscall.Conn
+	}); ok {
+		o.direct, _ = c.SyscallConn() // an error: it is no plain socket
 	}
 	o.mu.Init(w, name+" output")
 	o.work, o.room = sched.NewCond(&o.mu), sched.NewCond(&o.mu)

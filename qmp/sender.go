@@ -1,0 +1,81 @@
+package qmp
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// A sender writes a client's lines to its connection, each in one piece. A
+// socket that takes a line at once gets it from the caller itself, which saves
+// the time it takes to wake the writer.
+type sender struct {
+	conn   io.Writer
+	direct syscall.RawConn // to write without blocking; nil where that is not possible
+
+	mu   sync.Mutex
+	busy bool          // the writer is writing
+	rest []byte        // of a line that was begun, for the writer
+	kick chan struct{} // there is a rest
+}
+
+func newSender(conn io.Writer) *sender {
+	s := &sender{conn: conn, kick: make(chan struct{}, 1)}
+	if c, ok := conn.(interface {
+		net.Conn // and no file, whose writes may block
+		syscall.Conn
+	}); ok {
+		s.direct, _ = c.SyscallConn() // an error: it is closed
+	}
+	return s
+}
+
+// try writes line if that does not block, and if nobody else is writing; else
+// it returns false, and line is the writer's to write. It keeps line.
+func (s *sender) try(line []byte) bool {
+	if s.direct == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy || len(s.rest) > 0 {
+		return false
+	}
+	n := 0
+	err := s.direct.Write(func(fd uintptr) bool {
+		n, _ = syscall.Write(int(fd), line) // an error is found by the writer
+		return true
+	})
+	if err != nil || n <= 0 {
+		return false
+	}
+	if s.rest = line[n:]; len(s.rest) > 0 {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+	return true
+}
+
+// write writes what is left of an earlier line, and then line. It is the
+// writer's.
+func (s *sender) write(line []byte) error {
+	s.mu.Lock()
+	rest := s.rest
+	s.busy = true
+	s.mu.Unlock()
+	for _, p := range [][]byte{rest, line} {
+		if len(p) == 0 {
+			continue
+		}
+		if _, err := s.conn.Write(p); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.busy, s.rest = false, nil
+	s.mu.Unlock()
+	return nil
+}
