@@ -191,26 +191,3 @@ func TestCloseEndsCoroutines(t *testing.T) {
 		t.Errorf("%d deferred functions ran, %d coroutines left; want 5, 0", undone, c.Coroutines())
 	}
 }
-
-func BenchmarkCrossContextWake(b *testing.B) {
-	b.ReportAllocs()
-	w := sched.NewWorld()
-	main := aio.NewContext(w, "main", nil)
-	io := aio.NewIOThread(w, "io")
-	defer io.Stop()
-	n := 0
-	stop := false
-	main.Spawn("ball", func(co *coro.Co) {
-		for !stop {
-			aio.MoveTo(co, io.Context)
-			aio.MoveTo(co, main)
-			n++
-		}
-	})
-	for b.Loop() {
-		at := n
-		main.WaitWhile(func() bool { return n == at })
-	}
-	stop = true
-	main.WaitWhile(func() bool { return main.Coroutines() > 0 })
-}

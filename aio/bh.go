@@ -1,5 +1,7 @@
 package aio
 
+import "github.com/backplane-vm/backplane/internal/mutant"
+
 // A BH is a bottom half: a function to be called soon from a context's loop.
 // However often it is scheduled before it runs, it runs once. Its methods may
 // be called from any goroutine, also from its own function, unless they say
@@ -70,8 +72,7 @@ func (c *Context) OneShot(name string, f func()) {
 		b.next = nil
 	}
 	b.name, b.f = name, f
-	c.bhs.push(b)
-	c.kickFor(b)
+	c.queue(b)
 }
 
 // Schedule queues the bottom half, unless it is queued already or deleted.
@@ -79,9 +80,10 @@ func (c *Context) OneShot(name string, f func()) {
 // at the moment is queued when its function returns, unless it nests.
 func (b *BH) Schedule() { b.schedule(&b.ctx.bhs) }
 
-// ScheduleIdle queues the bottom half to be called once when the context is
-// polled next, within [IdleInterval], without waking who waits and without
-// counting as progress: for work that fills pauses and schedules itself again.
+// ScheduleIdle queues the bottom half to be called once, along with others or
+// when a poll has waited, for [IdleInterval] at most; without waking who waits
+// already and without counting as progress: for work that fills pauses and
+// schedules itself again.
 // It does nothing if the bottom half is scheduled already.
 func (b *BH) ScheduleIdle() { b.schedule(&b.ctx.idle) }
 
@@ -97,7 +99,7 @@ func (b *BH) scheduleLocked(to *bhList) {
 	if b.deleted || c.closed.Load() {
 		return
 	}
-	if b.running > 0 && !b.nests {
+	if b.running > 0 && !b.nests && !mutant.Planted("aio-bh-reenters") {
 		if b.again != &c.bhs {
 			b.again = to
 		}
@@ -109,18 +111,19 @@ func (b *BH) scheduleLocked(to *bhList) {
 	case &c.idle: // and now in earnest
 		c.idle.remove(b)
 	}
-	to.push(b)
-	if to == &c.bhs {
-		c.kickFor(b)
-	}
-}
-
-// kickFor wakes the pollers that wait, as b is queued; mu is held.
-func (c *Context) kickFor(*BH) {
-	if mutantLostNotify {
+	if to == &c.idle {
+		to.push(b)
 		return
 	}
-	c.kick()
+	c.queue(b)
+}
+
+// queue has b run by the next poll, and wakes who waits in one; mu is held.
+func (c *Context) queue(b *BH) {
+	c.bhs.push(b)
+	if !mutant.Planted("aio-lost-notify") {
+		c.kick()
+	}
 }
 
 // Cancel makes a scheduled bottom half not run. A call that is under way goes
@@ -135,7 +138,7 @@ func (b *BH) cancelLocked() {
 	b.again = nil
 	if in := b.in; in != nil {
 		in.remove(b)
-		if mutantLostOnCancel {
+		if mutant.Planted("aio-bh-lost-on-cancel") {
 			b.in = in
 		}
 	}
@@ -147,10 +150,9 @@ func (b *BH) Delete() {
 	b.ctx.mu.Lock()
 	defer b.ctx.mu.Unlock()
 	b.deleted = true
-	if mutantRunsAfterDelete {
-		return
+	if !mutant.Planted("aio-bh-runs-after-delete") {
+		b.cancelLocked()
 	}
-	b.cancelLocked()
 }
 
 // Scheduled reports whether the bottom half is to run.

@@ -1,6 +1,7 @@
 package aio
 
 import (
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -146,6 +147,9 @@ func (c *Clock) mustBe(k clockKind) {
 
 // tell has whoever waits in the contexts look at the clock again.
 func tell(contexts []*Context) {
+	if mutant.Planted("aio-clock-untold") {
+		return
+	}
 	for _, x := range contexts {
 		x.mu.Lock()
 		x.kick()

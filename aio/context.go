@@ -58,6 +58,7 @@
 package aio
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/backplane-vm/backplane/coro"
@@ -93,9 +94,42 @@ type Context struct {
 	live      coro.Set        // coroutines that live here
 }
 
-// A loop is what contexts share that the same thread (or lock owner) serves.
+// A loop is what contexts share that the same thread, or the owner of the same
+// lock, serves. It is the poller's.
 type loop struct {
-	running *coro.Co // the coroutine that has been entered; the poller's
+	owner   func() *sched.Thread // who polls; nil: always the same
+	entered []entry              // one, unless a coroutine dropped the lock
+}
+
+// An entry is a coroutine that has been entered and has not yielded.
+type entry struct {
+	co *coro.Co
+	by *sched.Thread
+}
+
+func (l *loop) poller() *sched.Thread {
+	if l.owner == nil {
+		return nil
+	}
+	return l.owner()
+}
+
+// inside returns the coroutine that the calling poller is in, or nil.
+func (l *loop) inside() *coro.Co {
+	if len(l.entered) == 0 {
+		return nil
+	}
+	by := l.poller()
+	for _, e := range l.entered {
+		if e.by == by {
+			return e.co
+		}
+	}
+	return nil
+}
+
+func (l *loop) leave(co *coro.Co) {
+	l.entered = slices.DeleteFunc(l.entered, func(e entry) bool { return e.co == co })
 }
 
 // NewContext returns an empty context. mayPoll, if not nil, is asserted at

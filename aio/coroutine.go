@@ -4,12 +4,14 @@ import (
 	"fmt"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // Spawn makes a coroutine that lives in this context and is first entered from
 // its loop. On a closed context it is ended at once.
 func (c *Context) Spawn(name string, f func(co *coro.Co)) *coro.Co {
 	co := coro.New(name, f)
+	co.SetWorld(c.w)
 	co.SetHome(c)
 	co.OnDone(forget)
 	co.MarkScheduled(c.name)
@@ -112,15 +114,16 @@ func home(co *coro.Co, does string) *Context {
 // Wake queues the coroutine in its home. See [coro.Co.Wake].
 func Wake(co *coro.Co) { co.Wake() }
 
-// MoveTo makes to the home of the running coroutine and returns in to's loop.
+// MoveTo makes to the home of the running coroutine and returns in to's loop
+// (QEMU's aio_co_reschedule_self).
 // The loop it leaves hands it over, so that it has yielded before anyone can
 // enter it. If to is closed it stays where it is, for ever, until its context
 // is closed as well.
 func MoveTo(co *coro.Co, to *Context) {
-	if home(co, "moves to "+to.name) == to {
+	if home(co, "moves") == to {
 		return
 	}
-	if mutantMoveBeforeYield {
+	if mutant.Planted("aio-move-before-yield") {
 		to.Schedule(co)
 		co.Yield()
 		return
@@ -130,13 +133,13 @@ func MoveTo(co *coro.Co, to *Context) {
 
 // enter runs a coroutine until it yields.
 func (c *Context) enter(co *coro.Co) {
-	if h := co.Home(); h != coro.Home(c) {
+	if h := co.Home(); h != coro.Home(c) && !mutant.Planted("aio-home-unchecked") {
 		panic(fmt.Sprintf("aio: coroutine %q is about to be entered from context %q, but its home is %q: only that may enter it", co.Name(), c.name, homeName(co)))
 	}
-	if outer := c.loop.running; outer != nil {
+	if outer := c.loop.inside(); outer != nil {
 		panic(fmt.Sprintf("aio: coroutine %q is about to be entered from context %q inside coroutine %q: only loops enter coroutines", co.Name(), c.name, outer.Name()))
 	}
-	c.loop.running = co
-	defer func() { c.loop.running = nil }()
+	c.loop.entered = append(c.loop.entered, entry{co, c.loop.poller()})
+	defer c.loop.leave(co)
 	co.Enter()
 }

@@ -30,6 +30,7 @@ func NewMainLoop(w *sched.World, lock *bql.Lock) *MainLoop {
 		lock:      lock,
 		parker:    w.NewParker().For("something to do"),
 	}
+	l.Main.loop.owner = lock.Owner
 	l.IOHandler.loop = l.Main.loop
 	return l
 }
@@ -37,15 +38,14 @@ func NewMainLoop(w *sched.World, lock *bql.Lock) *MainLoop {
 // Run serves both contexts on thread t until [MainLoop.Stop]. The caller does
 // not hold the BQL.
 func (l *MainLoop) Run(t *sched.Thread) {
-	for !l.stop.Load() {
+	for rested := false; !l.stop.Load(); {
 		seenMain, seenIO := l.Main.seq.Load(), l.IOHandler.seq.Load()
 		l.lock.Lock(t, "main loop")
-		progress := l.Main.dispatch()
-		if l.IOHandler.dispatch() {
-			progress = true
-		}
+		progress, _ := l.Main.dispatch(rested)
+		more, _ := l.IOHandler.dispatch(rested)
 		l.lock.Unlock(t)
-		if !progress {
+		rested = !progress && !more
+		if rested {
 			l.wait(seenMain, seenIO)
 		}
 	}

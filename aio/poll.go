@@ -3,27 +3,27 @@ package aio
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
 // Poll runs what is due: see the package comment for the order. If nothing is,
 // and blocking is set, it waits for something and runs that. It reports
 // whether it ran anything but idle bottom halves; a blocking poll returns
-// false when [Context.Notify] ended its wait.
+// false when it ran only those, or [Context.Notify] ended its wait.
 func (c *Context) Poll(blocking bool) bool {
 	c.checkPoller()
-	for {
-		if c.dispatch() {
-			return true
-		}
-		if !blocking {
-			return false
+	for rested := !blocking; ; rested = true {
+		progress, idled := c.dispatch(rested)
+		if progress || idled || !blocking {
+			return progress
 		}
 		c.wait(c.seen)
 		if now := c.seq.Load(); now != c.seen {
 			// What for may be a condition of the caller's.
 			c.seen = now
-			return c.dispatch()
+			progress, _ = c.dispatch(true)
+			return progress
 		}
 	}
 }
@@ -35,13 +35,15 @@ func (c *Context) Poll(blocking bool) bool {
 // from a coroutine: what it runs could need that coroutine to go on.
 func (c *Context) WaitWhile(cond func() bool) {
 	c.checkPoller()
-	for {
+	for rested := false; ; {
 		c.w.Point("aio.WaitWhile")
 		seen := c.seq.Load() // before cond: see Notify
 		if !cond() {
 			return
 		}
-		if !c.dispatch() {
+		progress, idled := c.dispatch(rested)
+		rested = !progress && !idled
+		if rested {
 			c.wait(seen)
 		}
 	}
@@ -49,11 +51,12 @@ func (c *Context) WaitWhile(cond func() bool) {
 
 // checkPoller asserts that the caller may poll the context.
 func (c *Context) checkPoller() {
+	inside := c.loop.inside()
 	switch {
 	case c.held != nil && !c.held():
 		panic(fmt.Sprintf("aio: context %q polled by a thread that may not: the lock that it is under is not held", c.name))
-	case c.loop.running != nil:
-		panic(fmt.Sprintf("aio: coroutine %q polls context %q: a coroutine never waits in a nested poll, it yields", c.loop.running.Name(), c.name))
+	case inside != nil:
+		panic(fmt.Sprintf("aio: coroutine %q polls context %q: a coroutine never waits in a nested poll, it yields", inside.Name(), c.name))
 	case c.closed.Load():
 		panic(fmt.Sprintf("aio: context %q polled after it was closed", c.name))
 	case checksHome && c.home.Load() != 0 && c.home.Load() != goroutine():
@@ -77,7 +80,8 @@ func (c *Context) wait(seen uint64) {
 func (c *Context) enlist(p *sched.Parker, seen uint64) (*sched.Parker, int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seq.Load() != seen || c.cos.n > 0 || c.bhs.n > 0 {
+	notified := c.seq.Load() != seen && !mutant.Planted("aio-notify-uncounted")
+	if notified || c.cos.n > 0 || c.bhs.n > 0 {
 		return nil, 0
 	}
 	at := c.nextTimer()
@@ -114,8 +118,10 @@ func (c *Context) delist(p *sched.Parker, keep bool) {
 	}
 }
 
-// dispatch runs what is due now, without waiting.
-func (c *Context) dispatch() (progress bool) {
+// dispatch runs what is due now, without waiting. Idle bottom halves run along
+// with others, or if the loop has rested, which is to say waited, before; it
+// reports them apart, as who waits for a condition looks at it after them too.
+func (c *Context) dispatch(rested bool) (progress, idled bool) {
 	c.mu.Lock()
 	cos, bhs, idle, armed := c.cos.n, c.bhs.n, c.idle.n, c.timerSeq
 	timers := c.hasTimers()
@@ -129,9 +135,10 @@ func (c *Context) dispatch() (progress bool) {
 	for timers && c.runTimer(armed) {
 		progress = true
 	}
-	for ; idle > 0 && c.runBH(&c.idle); idle-- {
+	for ; idle > 0 && (progress || rested) && c.runBH(&c.idle); idle-- {
+		idled = true
 	}
-	return progress
+	return progress, idled
 }
 
 // runCo enters the first coroutine that is scheduled. It reports whether there

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -61,34 +62,37 @@ func (p *Pool) Run(co *coro.Co, f func()) {
 	co.Yield()
 }
 
+// work is what a worker does: it leaves when there has been nothing to do for
+// long, or the pool closes. A panic of what it runs is not caught.
 func (p *Pool) work(t *sched.Thread) {
-	parker := p.w.NewParker()
+	parker := p.w.NewParker().For("work")
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for {
-		for p.queue.n > 0 {
-			j := p.queue.pop()
-			p.mu.Unlock()
-			j.f()
-			j.co.Wake()
-			p.mu.Lock()
-		}
-		if p.closed {
-			break
-		}
+	for p.runQueued(); !p.closed; p.runQueued() {
 		p.idle = append(p.idle, parker)
 		p.mu.Unlock()
 		woken := parker.Park(p.w.Now() + p.linger)
 		p.mu.Lock()
-		if !woken && !p.unidle(parker) {
-			parker.Park(sched.Forever) // someone took us off the list: a token is due
-			woken = true
+		if woken {
+			continue
 		}
-		if !woken && p.queue.n == 0 {
+		if p.unidle(parker) || mutant.Planted("aio-pool-loses-work") {
 			break
 		}
+		parker.Park(sched.Forever) // somebody took us off the list: a token is due
 	}
 	p.workers = slices.DeleteFunc(p.workers, func(have *sched.Thread) bool { return have == t })
+	p.mu.Unlock()
+}
+
+// runQueued runs what is queued; mu is held, but not meanwhile.
+func (p *Pool) runQueued() {
+	for p.queue.n > 0 {
+		j := p.queue.pop()
+		p.mu.Unlock()
+		j.f()
+		j.co.Wake()
+		p.mu.Lock()
+	}
 }
 
 // unidle takes parker off the idle list and reports whether it was there.

@@ -3,6 +3,7 @@ package aio
 import (
 	"container/heap"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -39,7 +40,7 @@ func (t *Timer) Arm(deadline int64) {
 	c.timerSeq++
 	t.deadline, t.seq = deadline, c.timerSeq
 	if t.running {
-		t.again = true
+		t.again = !mutant.Planted("aio-timer-lost")
 		return
 	}
 	t.enlist()
@@ -52,7 +53,7 @@ func (t *Timer) enlist() {
 	} else {
 		heap.Fix(t.set, t.index)
 	}
-	if t.index == 0 {
+	if t.index == 0 && !mutant.Planted("aio-timer-untold") {
 		t.ctx.kick() // who waits, waits for a later one
 	}
 }
@@ -147,7 +148,7 @@ func (s *timers) due(armed uint64) *Timer {
 		return nil
 	}
 	now, fires := s.clock.read()
-	if mutantTimerEarly {
+	if mutant.Planted("aio-timer-early") {
 		now++
 	}
 	if !fires || s.heap[0].deadline > now {
@@ -186,10 +187,10 @@ func (c *Context) runTimer(armed uint64) bool {
 	t.f()
 	c.mu.Lock()
 	t.running = false
-	if t.again {
-		t.again = false
+	if t.again && !c.closed.Load() {
 		t.enlist()
 	}
+	t.again = false
 	c.mu.Unlock()
 	return true
 }

@@ -1,6 +1,10 @@
 package coro
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/backplane-vm/backplane/internal/mutant"
+)
 
 // ErrCancelled is what a cancelable wait returns when no other reason was
 // given.
@@ -33,7 +37,8 @@ func reason(err error) error {
 // was one: then the caller wakes co. co.mu is held, under which such waits
 // begin.
 func (co *Co) cutShort() bool {
-	return co.wait.outcome.CompareAndSwap(cancelable, cancelled)
+	return co.wait.outcome.CompareAndSwap(cancelable, cancelled) ||
+		mutant.Planted("coro-cancels-granted") && co.wait.outcome.Load() == granted && co.State() == Waiting
 }
 
 // cause says why the coroutine is cancelled; co.mu is held.

@@ -66,6 +66,7 @@ import (
 	"iter"
 	"sync/atomic"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -108,6 +109,8 @@ type Co struct {
 	killing  bool    // Kill is unwinding it
 	forfeits *RWLock // the lock it gave up in an Upgrade and was killed in
 	wait     waiter  // the wait it is in: one at a time
+
+	world *sched.World // set by the home before the first entry, or nil
 
 	mu    sched.Mutex
 	err   error  // why it was cancelled; guarded by mu
@@ -185,6 +188,19 @@ func (co *Co) State() State { return State(co.word.Load() & stateBits) }
 // coroutine has ended. It is for the home, before the first entry.
 func (co *Co) OnDone(f func(*Co)) { co.onDone = f }
 
+// SetWorld says whose scheduling points the coroutine's waits are, so that a
+// simulated World can try what comes in between. It is for the home, before
+// the first entry; without it there are none.
+func (co *Co) SetWorld(w *sched.World) { co.world = w }
+
+// point is a place in the coroutine's own code where another thread may come
+// in between.
+func (co *Co) point(what string) {
+	if co.world != nil {
+		co.world.Point(what)
+	}
+}
+
 // Enter runs the coroutine on the caller's stack until it yields or ends, and
 // reports whether it can be entered again. It is for event loops. Entering a
 // coroutine that runs or has ended panics.
@@ -203,7 +219,7 @@ func (co *Co) Enter() bool {
 }
 
 func (co *Co) refuseEntry() {
-	if mutantDoubleEnter {
+	if mutant.Planted("coro-double-enter") {
 		return
 	}
 	panic(fmt.Sprintf("coro: %q entered while %v", co.name, co.State()))
@@ -217,6 +233,7 @@ func (co *Co) Yield() {
 	if s := co.State(); s != Running {
 		panic(fmt.Sprintf("coro: %q yields while %v", co.name, s))
 	}
+	co.point("coro.Yield")
 	co.word.Add(uint32(Waiting - Running)) // and a wake that came already stays
 	if !co.yield(struct{}{}) {
 		co.word.Store(uint32(Running) | killedBit)
@@ -229,6 +246,11 @@ func (co *Co) Yield() {
 // be another thread's, cannot enter it too soon. Nobody else may wake the
 // coroutine meanwhile. Only the coroutine's own code calls it.
 func (co *Co) YieldTo(h Home) {
+	if mutant.Planted("coro-hands-over-early") {
+		h.Schedule(co)
+		co.Yield()
+		return
+	}
 	co.handover = h
 	co.Yield()
 }

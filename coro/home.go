@@ -1,6 +1,10 @@
 package coro
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/backplane-vm/backplane/internal/mutant"
+)
 
 // A Home is an event loop that can enter a coroutine later.
 type Home interface {
@@ -38,8 +42,10 @@ func (co *Co) SetHome(h Home) {
 			return
 		}
 	}
-	co.homes[1], co.homes[0] = co.homes[0], &h
-	co.home.Store(&h)
+	p := new(Home) // not &h, which would allocate in any case
+	*p = h
+	co.homes[1], co.homes[0] = co.homes[0], p
+	co.home.Store(p)
 }
 
 // MarkScheduled records that by is about to enter the coroutine. A coroutine
@@ -64,7 +70,7 @@ func (co *Co) MarkScheduled(by string) {
 // call it, once for each wait; it may come before the coroutine yields. Waking
 // a coroutine that was killed does nothing; one that returned, panics.
 func (co *Co) Wake() {
-	if mutantWakeLost {
+	if mutant.Planted("coro-early-wake-lost") && co.State() == Running {
 		return
 	}
 	h := co.Home()

@@ -3,6 +3,7 @@ package coro
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -61,6 +62,7 @@ func (m *Mutex) lock(co *Co, minds bool) error {
 
 // Unlock releases the mutex, which co holds, to the first in line.
 func (m *Mutex) Unlock(co *Co) {
+	co.point("coro.Mutex")
 	m.mu.Lock()
 	if m.holder != co {
 		m.mu.Unlock()
@@ -80,7 +82,7 @@ func (m *Mutex) handOver() (next wakeList) {
 	m.holder = nil
 	for m.holder == nil && !m.waiters.empty() {
 		if w := m.waiters.grantFirst(); w != nil {
-			if !mutantUnfairHandover {
+			if !mutant.Planted("coro-mutex-unfair") {
 				m.holder = w.co
 			}
 			next.add(w)
@@ -93,7 +95,7 @@ func (m *Mutex) handOver() (next wakeList) {
 func (m *Mutex) abandon(w *waiter) {
 	var next wakeList
 	m.mu.Lock()
-	if w.settle() {
+	if w.settle() && !mutant.Planted("coro-grant-lost-on-kill") {
 		next = m.handOver()
 	}
 	m.mu.Unlock()

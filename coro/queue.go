@@ -1,6 +1,9 @@
 package coro
 
-import "github.com/backplane-vm/backplane/internal/sched"
+import (
+	"github.com/backplane-vm/backplane/internal/mutant"
+	"github.com/backplane-vm/backplane/internal/sched"
+)
 
 // A Queue is a condition variable: coroutines wait in it, without the [Mutex]
 // that guards the condition, until somebody says that the condition may have
@@ -41,7 +44,7 @@ func (q *Queue) wait(co *Co, m *Mutex, minds bool) error {
 	}
 	acted := false
 	defer func() {
-		if !acted { // killed before it could act on the signal
+		if !acted && !mutant.Planted("coro-signal-lost-on-kill") { // killed before it could act on the signal
 			q.Signal()
 		}
 	}()

@@ -3,6 +3,7 @@ package coro
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -37,7 +38,7 @@ func (l *RWLock) lock(co *Co, write, minds bool) error {
 		l.mu.Unlock()
 		panic(fmt.Sprintf("coro: %q locks an RWLock that it holds for writing", co.name))
 	}
-	if l.waiters.empty() && l.admits(write) && co.wants(minds) {
+	if (l.waiters.empty() || mutant.Planted("coro-rwlock-overtakes")) && l.admits(write) && co.wants(minds) {
 		l.take(co, write)
 		l.mu.Unlock()
 		co.locks++
@@ -77,6 +78,7 @@ func (l *RWLock) RUnlock(co *Co) { l.unlock(co, false) }
 func (l *RWLock) Unlock(co *Co) { l.unlock(co, true) }
 
 func (l *RWLock) unlock(co *Co, write bool) {
+	co.point("coro.RWLock")
 	if co.killing && co.forfeits == l {
 		co.forfeits = nil
 		return

@@ -3,6 +3,7 @@ package coro
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -41,7 +42,8 @@ func (s *Semaphore) acquire(co *Co, n int64, minds bool) error {
 		panic(fmt.Sprintf("coro: %q acquires %d permits", co.name, n))
 	}
 	s.mu.Lock()
-	if s.free >= n && s.waiters.empty() && co.wants(minds) {
+	first := s.waiters.empty() || mutant.Planted("coro-semaphore-overtakes")
+	if first && s.free >= n && co.wants(minds) {
 		s.free -= n
 		s.mu.Unlock()
 		return nil

@@ -60,7 +60,8 @@ const layers = `
 	internal/mem, internal/qom < internal/qdev;
 
 	# Backends.
-	BASE, internal/qom, golang.org/x/sys/unix < internal/block;
+	coro, qapi/qerr < internal/block/qcow2;
+	BASE, internal/qom, golang.org/x/sys/unix, internal/block/qcow2 < internal/block;
 	BASE, internal/qom, golang.org/x/sys/unix, golang.org/x/term < internal/chardev;
 
 	# Buses and devices.
