@@ -25,10 +25,14 @@ type benchRow struct {
 	stats       []measure.Stat // by side
 }
 
-// ratio is the other side's median over ours; false without another side.
+// ratio says how many times better our median is than the other side's; false
+// without another side.
 func (b *benchRow) ratio() (float64, bool) {
-	if len(b.stats) < 2 || b.stats[0].Median == 0 {
+	if len(b.stats) < 2 || b.stats[0].Median == 0 || b.stats[1].Median == 0 {
 		return 0, false
+	}
+	if b.Unit == measure.PerSecond {
+		return b.stats[0].Median / b.stats[1].Median, true
 	}
 	return b.stats[1].Median / b.stats[0].Median, true
 }
@@ -46,7 +50,7 @@ type benchRecord struct {
 	Name        string            `json:"name"`
 	Unit        string            `json:"unit"`
 	Sides       []benchSideRecord `json:"sides"`
-	Ratio       *float64          `json:"ratio,omitempty"` // of the medians, the other side over ours
+	Ratio       *float64          `json:"ratio,omitempty"` // how many times better our median is
 }
 
 type benchSideRecord struct {
@@ -138,6 +142,8 @@ func amount(v float64, unit measure.Unit) string {
 		return significant(v/(1<<20)) + " MiB"
 	case measure.Ratio:
 		return significant(v)
+	case measure.PerSecond:
+		return significant(v) + " /s"
 	}
 	switch {
 	case v >= 1e9:

@@ -28,7 +28,7 @@ func TestBench(t *testing.T) {
 		t.Skip("starts many machines")
 	}
 	t.Setenv(asProgram, "1")
-	names := []string{"query-status", "device_add", "device_add-fails", "start", "memory", "ports"}
+	names := []string{"query-status", "device_add", "device_add-fails", "start", "memory", "ports", "argument", "schema", "rate", "crowd", "bystander"}
 	r := runWith("", append([]string{"bench", "--json", "--runs", "1", "--qemu", "none"}, names...)...)
 	if r.status != statusOK || r.err != "" {
 		t.Fatalf("status %d\n%s%s", r.status, r.out, r.err)
@@ -98,8 +98,9 @@ func TestBenchRows(t *testing.T) {
 		{Row: measure.Row{Name: "b", Unit: measure.Bytes}, stats: []measure.Stat{{Median: 12 << 20}, {Median: 3 << 20}}},
 		{Row: measure.Row{Name: "c", Unit: measure.Ratio}, stats: []measure.Stat{{Median: 1}, {Median: 2}}},
 		{Row: measure.Row{Name: "d", Unit: measure.Nanoseconds}, stats: []measure.Stat{{Median: 2e9}}},
+		{Row: measure.Row{Name: "e", Unit: measure.PerSecond}, stats: []measure.Stat{{Median: 3000}, {Median: 1000}}},
 	})
-	want := []string{"a 1.50 us 3.00 ms 2000x", "b 12.0 MiB 3.00 MiB 0.25x", "c 1.00 2.00", "d 2.00 s"}
+	want := []string{"a 1.50 us 3.00 ms 2000x", "b 12.0 MiB 3.00 MiB 0.25x", "c 1.00 2.00", "d 2.00 s", "e 3000 /s 1000 /s 3.00x"}
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	for i := range want {
 		if i >= len(lines) || strings.Join(strings.Fields(lines[i]), " ") != want[i] {

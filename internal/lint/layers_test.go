@@ -85,7 +85,7 @@ const layers = `
 	internal/machine/virt, qapi/api, qapi/schema, hmp/view < internal/monitor;
 
 	# Taking times from outside.
-	qmp, guest/demo < internal/measure < cmd/backplane;
+	qmp, guest/demo, internal/sched < internal/measure < cmd/backplane;
 
 	# What an embedder types first, and the binary.
 	internal/monitor < internal/launch < backplane < backplanetest < cmd/backplane;

@@ -34,3 +34,13 @@ func Summarise(samples []float64) Stat {
 	s := slices.Sorted(slices.Values(samples))
 	return Stat{N: n, Median: (s[(n-1)/2] + s[n/2]) / 2, Min: s[0], Max: s[n-1]}
 }
+
+// Quantile returns the sample below which the share q (0 to 1) of them lies; 0
+// if there are none.
+func Quantile(samples []float64, q float64) float64 {
+	if len(samples) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(samples))
+	return s[min(len(s)-1, int(q*float64(len(s))))]
+}

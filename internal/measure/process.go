@@ -27,6 +27,8 @@ type Emulator struct {
 	Guest   []string // the flags that load the demo guest
 	Dir     string   // for sockets and disks; its path must be short, as a socket's must
 	Clock   Clock
+	// Patient says that a command which waits holds nobody else up.
+	Patient bool
 }
 
 // machineFlags are those of every machine measured.

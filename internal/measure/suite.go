@@ -23,6 +23,7 @@ const (
 	Nanoseconds Unit = "ns"
 	Bytes       Unit = "bytes"
 	Ratio       Unit = "ratio"
+	PerSecond   Unit = "1/s" // the one of which more is better
 )
 
 // A Measurement is what one run of machines tells.
@@ -61,7 +62,7 @@ func Suite() []Measurement {
 	many := func(guest string) []Row {
 		return append(ns("first 20 of 200 ports, guest "+guest, "last 20 of 200 ports, guest "+guest), Row{"  last / first", Ratio})
 	}
-	return []Measurement{
+	return append([]Measurement{
 		{"query-status", "a round trip over a unix socket", ns("query-status round trip"), roundOf(query)},
 		{"device_add", "the reply of device_add virtio-rng-pci, guest stopped and guest running",
 			ns("device_add reply, guest stopped", "device_add reply, guest running"), addReplies},
@@ -74,7 +75,7 @@ func Suite() []Measurement {
 			[]Row{{"resident memory, idle", Bytes}}, roundOf(memory)},
 		{"ports", "device_add virtio-rng-pci behind 200 root ports, guest stopped", many("stopped"), manyRound(false)},
 		{"ports-running", "the same with the guest running, which brings each up before the next", many("running"), manyRound(true)},
-	}
+	}, monitorSuite()...)
 }
 
 // OnePort is the port of machines with one, and its flag.
