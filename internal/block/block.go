@@ -32,6 +32,7 @@ import (
 	"slices"
 
 	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -55,6 +56,7 @@ type Options struct {
 	Locking  string // file: "on", "off" or "auto" (also "")
 
 	Size       int64 // null-co, memory: bytes (0: 1 GiB, as QEMU); raw: bytes, or 0 for all
+	NoBacking  bool  // qcow2: do without the backing file that the image names
 	Offset     int64 // raw: where in the child it starts
 	LatencyNS  int64 // null-co: how long each request takes
 	ReadZeroes bool  // null-co: reads give zeroes instead of leaving the buffer alone
@@ -189,12 +191,25 @@ func (g *Graph) Delete(name string) error {
 		return err
 	}
 	n.Quiesce()
-	if again, err := g.deletable(name); again != n { // things happen while we poll
+	g.run("flush "+name, func(co *coro.Co) { _ = n.Flush(co) }) // who minds has flushed
+	again, err := g.deletable(name)
+	if again != n { // things happen while we poll
 		n.Unquiesce()
 		return err
 	}
 	n.remove()
 	return nil
+}
+
+// run has f run by a coroutine of the main context and polls until it is done.
+// The caller holds the BQL and is no coroutine.
+func (g *Graph) run(name string, f func(co *coro.Co)) {
+	done := false
+	g.main.Spawn(name, func(co *coro.Co) {
+		defer func() { done = true }() // also if it is ended with its context
+		f(co)
+	})
+	g.main.WaitWhile(func() bool { return !done })
 }
 
 func (g *Graph) deletable(name string) (*Node, error) {

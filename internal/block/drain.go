@@ -135,6 +135,14 @@ func (g *Graph) DrainedAllEnd(co *coro.Co) { g.outside(co, "drained-all-end", g.
 
 func (g *Graph) busy() bool { return slices.ContainsFunc(g.order, (*Node).busy) }
 
+// FlushAll has every node write what it has in memory and flush. It yields.
+// Errors are nobody's: whoever minds has flushed.
+func (g *Graph) FlushAll(co *coro.Co) {
+	for _, n := range slices.Backward(slices.Clone(g.order)) { // a parent was made after its child
+		_ = n.Flush(co)
+	}
+}
+
 // wait polls the main context while cond holds.
 func (g *Graph) wait(cond func() bool) {
 	if !cond() {

@@ -97,6 +97,8 @@ func (n *Node) openDriver() (err error) {
 		n.drv, err = newMemory(n)
 	case "null-co":
 		n.drv, err = newNull(n)
+	case "qcow2":
+		n.drv, err = n.openQcow2()
 	case "raw":
 		n.drv, err = n.openRaw()
 	case "slow":
@@ -205,9 +207,10 @@ func (n *Node) WriteAt(co *coro.Co, p []byte, off int64) error {
 	return n.drv.write(co, p, off)
 }
 
-// Flush returns once what was written before is on stable storage. It yields.
+// Flush returns once what was written before is on stable storage, or, under
+// cache.no-flush, with the host. It yields.
 func (n *Node) Flush(co *coro.Co) error {
-	if n.opts.NoFlush || n.readOnly {
+	if n.readOnly || n.opts.NoFlush && len(n.children) == 0 {
 		return nil
 	}
 	n.begin()

@@ -112,7 +112,7 @@ func simulations(t *testing.T, body func(r *rig)) *sched.Failure {
 	}
 	defer func() { t.Logf("%d runs", runs) }()
 	d := &sched.DFS{Bound: 2}
-	for range 2000 {
+	for range 500 {
 		out := try(d)
 		if out.Failure != nil {
 			return out.Failure
@@ -121,7 +121,7 @@ func simulations(t *testing.T, body func(r *rig)) *sched.Failure {
 			break
 		}
 	}
-	for seed := range uint64(1000) {
+	for seed := range uint64(300) {
 		if out := try(sched.Random(seed, 2)); out.Failure != nil {
 			return out.Failure
 		}

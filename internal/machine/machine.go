@@ -216,8 +216,8 @@ func (m *Machine) StopCPUs() {
 	}
 }
 
-// quiesce waits until no request of the block layer is in flight, while the
-// main loop still runs. The guest has stopped, so none is added.
+// quiesce waits until no request of the block layer is in flight and has what
+// was written flushed, while the main loop still runs. The guest has stopped, so none is added.
 func (m *Machine) quiesce() {
 	done := m.World.NewParker()
 	m.Loop.Main.Spawn("quiesce", func(co *coro.Co) {
@@ -227,6 +227,7 @@ func (m *Machine) quiesce() {
 				aio.Sleep(co, m.Realtime, quiescePoll)
 			}
 		}
+		m.Blocks.FlushAll(co)
 	})
 	done.Park(sched.Forever)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/block/qcow2"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
@@ -40,11 +41,15 @@ func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 func nodeInfo(n *block.Node) api.BlockDeviceInfo {
 	o, name := n.Options(), n.Name()
 	actual := n.ActualSize()
+	var clusterSize *int64
+	if q, ok := n.Qcow2(); ok {
+		clusterSize = &q.ClusterSize
+	}
 	return api.BlockDeviceInfo{
 		File: nodeFilename(n), NodeName: &name, Ro: n.ReadOnly(), Drv: n.Driver(), Active: true,
 		DetectZeroes: api.BlockdevDetectZeroesOptionsOff,
 		Image: api.ImageInfo{
-			Filename: nodeFilename(n), Format: n.Driver(), VirtualSize: n.Length(), ActualSize: &actual,
+			Filename: nodeFilename(n), Format: n.Driver(), VirtualSize: n.Length(), ActualSize: &actual, ClusterSize: clusterSize,
 			FormatSpecific: formatSpecific(n),
 		},
 		Cache: api.BlockdevCacheInfo{Writeback: true, Direct: o.Direct, NoFlush: o.NoFlush},
@@ -52,10 +57,25 @@ func nodeInfo(n *block.Node) api.BlockDeviceInfo {
 }
 
 func formatSpecific(n *block.Node) *api.ImageInfoSpecific {
+	if q, ok := n.Qcow2(); ok {
+		return qcow2Info(q)
+	}
 	if n.Driver() != "file" {
 		return nil
 	}
 	return &api.ImageInfoSpecific{Type: api.ImageInfoSpecificKindFile, File: &api.ImageInfoSpecificFileWrapper{}}
+}
+
+func qcow2Info(q qcow2.Info) *api.ImageInfoSpecific {
+	d := api.ImageInfoSpecificQCow2{
+		Compat: "0.10", RefcountBits: int64(q.RefcountBits), CompressionType: api.Qcow2CompressionTypeZlib,
+	}
+	if no := false; q.Version >= 3 {
+		d.Compat, d.ExtendedL2, d.LazyRefcounts, d.Corrupt = "1.1", &no, &q.LazyRefcounts, &q.Corrupt
+	}
+	return &api.ImageInfoSpecific{
+		Type: api.ImageInfoSpecificKindQcow2, Qcow2: &api.ImageInfoSpecificQCow2Wrapper{Data: d},
+	}
 }
 
 // nodeFilename is the name by which QEMU shows a node's image: a plain path
@@ -65,6 +85,8 @@ func nodeFilename(n *block.Node) string {
 	switch n.Driver() {
 	case "file":
 		return o.Filename
+	case "qcow2":
+		return nodeFilename(n.File())
 	case "raw":
 		if o.Offset == 0 && o.Size == 0 {
 			return nodeFilename(n.File())

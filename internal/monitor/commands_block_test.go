@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -151,5 +152,53 @@ func TestHumanBlockResizeAndDrain(t *testing.T) {
 	}
 	if size := virtualSize(ctx, t, c, "s"); size != 2<<20 {
 		t.Errorf("size %d", size)
+	}
+}
+
+// qcow2 on the machine: made, seen, resized, given back to QEMU's tools.
+func TestQcow2(t *testing.T) {
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	path := filepath.Join(t.TempDir(), "a.qcow2")
+	if out, err := exec.Command("qemu-img", "create", "-f", "qcow2", path, "1M").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	g := start(t, 0)
+	c := g.qmp(ctx)
+	do := func(name, args, want string) (answer any) {
+		t.Helper()
+		answer, fail := ask(ctx, t, c, name, args)
+		if fail != want {
+			t.Errorf("%s %s: %q, want %q", name, args, fail, want)
+		}
+		return answer
+	}
+	add := `{"driver":"qcow2","node-name":"a","file":{"driver":"file","node-name":"af","filename":"` + path + `"}`
+	do("blockdev-add", add+`,"lazy-refcounts":true}`, "Parameter 'lazy-refcounts' is not supported by this build")
+	do("blockdev-add", add+`,"encrypt":{}}`, "Parameter 'encrypt' is unexpected")
+	do("blockdev-add", add+`,"backing":"b"}`, "Parameter 'backing' is not supported by this build")
+	do("blockdev-add", add+`,"backing":null,"l2-cache-size":1048576}`, "")
+	do("block_resize", `{"node-name":"a","size":1000}`, "The new size must be a multiple of 512")
+	do("block_resize", `{"node-name":"a","size":4611686018427387904}`, "Failed to grow the L1 table: File too large")
+	do("block_resize", `{"node-name":"a","size":2097152}`, "")
+	nodes := do("query-named-block-nodes", "{}", "").([]any)
+	image, _ := nodes[0].(*qobject.Dict).Get("image")
+	d := image.(*qobject.Dict)
+	specific, _ := d.Get("format-specific")
+	size, _ := d.Get("virtual-size")
+	cluster, _ := d.Get("cluster-size")
+	const want = `{"type": "qcow2", "data": {"compat": "1.1", "compression-type": "zlib", "lazy-refcounts": false, "refcount-bits": 16, "corrupt": false, "extended-l2": false}}`
+	if got := qobject.Encode(specific); got != want || size != int64(2<<20) || cluster != int64(65536) {
+		t.Errorf("%s, %v, %v; want %s", got, size, cluster, want)
+	}
+	do("blockdev-del", `{"node-name":"a"}`, "")
+	if out, err := exec.Command("qemu-img", "check", "-f", "qcow2", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

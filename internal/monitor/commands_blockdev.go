@@ -114,6 +114,7 @@ func qcow2Options(opts *block.Options, q *api.BlockdevOptionsQcow2) error {
 	case value(q.PassDiscardOther):
 		return unsupported("pass-discard-other")
 	}
+	opts.NoBacking = q.Backing != nil
 	return childOptions(opts, &q.File)
 }
 
