@@ -1,5 +1,10 @@
 package hmp
 
+import (
+	"slices"
+	"strings"
+)
+
 // Handler is what a command does. Exactly one of Run and RunCo is set in a
 // command that can be entered.
 type Handler[Y any] struct {
@@ -33,6 +38,11 @@ type Command[Y any] struct {
 
 	params []param
 	sub    *Table[Y]
+}
+
+// evaluates reports whether an argument may be an expression.
+func (c *Command[Y]) evaluates() bool {
+	return slices.ContainsFunc(c.params, func(p param) bool { return strings.IndexByte("ilM", p.kind) >= 0 })
 }
 
 // runnable reports whether the command, entered alone, does something.

@@ -19,7 +19,7 @@ type exprError string
 //
 // The grammar is QEMU's: a sum of logical terms of products, that is, + and -
 // bind loosest, then & | ^, then * / %. Arithmetic wraps around in 64 bits.
-func evalExpr(s string, i int, register func(name string) (int64, bool)) (val int64, end int, err error) {
+func evalExpr(s string, i int, register Lookup) (val int64, end int, err error) {
 	e := evaluator{s: s, i: i, register: register}
 	defer func() {
 		if r := recover(); r != nil {
@@ -39,7 +39,7 @@ type evaluator struct {
 	s        string
 	i        int
 	depth    int
-	register func(name string) (int64, bool)
+	register Lookup
 }
 
 func (e *evaluator) fail(format string, a ...any) {

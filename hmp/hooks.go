@@ -4,9 +4,6 @@ package hmp
 // They are called by the monitor's owner, during Feed or Collect, and must not
 // block.
 type Hooks struct {
-	// Register returns the value of register $name of the CPU with index cpu
-	// (NoCPU while none was chosen).
-	Register func(cpu int, name string) (val int64, ok bool)
 	// Options turns the text of an argument of kind O into the caller's
 	// form. list is the argument's key, which names the option list
 	// ("device"). An error refuses the command; its text goes to Report,

@@ -6,18 +6,21 @@ type Invocation[Y any] struct {
 	typed string // the command as the user wrote it
 	args  *Args
 	call  *Call
+	// late, unless nil, makes args when the command runs; false means that it
+	// has refused them.
+	late func(y Y) (*Args, bool)
 }
 
 // Name is the command's name as its table has it.
 func (i *Invocation[Y]) Name() string { return i.cmd.Name }
 
 // Coroutine reports whether the command has to be run by RunCo.
-func (i *Invocation[Y]) Coroutine() bool { return i.cmd.RunCo != nil }
+func (i *Invocation[Y]) Coroutine() bool { return i.cmd.RunCo != nil || i.late != nil }
 
 // Run runs a command that does not yield, prints its error and resumes the
 // monitor. It panics when Coroutine is true.
 func (i *Invocation[Y]) Run() {
-	if i.cmd.RunCo != nil {
+	if i.Coroutine() {
 		panic("hmp: coroutine command run as an ordinary one: " + i.cmd.Name)
 	}
 	if i.cmd.Run == nil { // a command of sub-commands, entered alone
@@ -31,6 +34,14 @@ func (i *Invocation[Y]) Run() {
 // RunCo runs the command, whichever its kind; a coroutine command may yield to
 // y meanwhile. It prints the error and resumes the monitor.
 func (i *Invocation[Y]) RunCo(y Y) {
+	if i.late != nil {
+		var ok bool
+		if i.args, ok = i.late(y); !ok {
+			i.finish(nil)
+			return
+		}
+		i.late = nil
+	}
 	if i.cmd.RunCo == nil {
 		i.Run()
 		return

@@ -22,6 +22,10 @@ type Config[Y any] struct {
 	Table *Table[Y]
 	// Hooks are the questions to the machine.
 	Hooks Hooks
+	// Registers returns what gives the values of $name for the CPU with index
+	// cpu (NoCPU while none was chosen), at one moment. It may yield, so a line
+	// with a $ is evaluated when its command runs. Nil knows no register.
+	Registers func(y Y, cpu int) Lookup
 	// Version is shown in the banner ("10.0.2").
 	Version string
 	// CPU is the current CPU at the start: an index or NoCPU.
@@ -32,6 +36,9 @@ type Config[Y any] struct {
 	// Owner is handed to the handlers in Call.Owner.
 	Owner any
 }
+
+// Lookup returns the value of a register by its name.
+type Lookup func(name string) (val int64, ok bool)
 
 // Monitor is a conversation: a terminal's, or a single line's. See the package
 // comment for its rules.
@@ -140,26 +147,39 @@ func (m *Monitor[Y]) prepare(line string) *Invocation[Y] {
 		m.write(fmt.Sprintf("Command \"%s\" is not available.\n", l.typed()))
 		return nil
 	}
-	args, err := m.parse(l)
+	call := &Call{Name: l.cmd.Name, Owner: m.cfg.Owner, console: &m.console, help: m.help}
+	inv := &Invocation[Y]{cmd: l.cmd, typed: l.typed(), call: call}
+	if m.cfg.Registers != nil && l.cmd.evaluates() && strings.Contains(l.line[l.rest:], "$") {
+		inv.late = func(y Y) (*Args, bool) { return m.arguments(l, m.cfg.Registers(y, m.cpu)) }
+		return inv
+	}
+	var ok bool
+	if inv.args, ok = m.arguments(l, nil); !ok {
+		return nil
+	}
+	return inv
+}
+
+// arguments reads those of a line; if it refuses them it has said why.
+func (m *Monitor[Y]) arguments(l commandLine[Y], register Lookup) (*Args, bool) {
+	args, err := m.parse(l, register)
 	if err != nil {
 		m.refuse(err)
 		m.write(fmt.Sprintf("Try \"help %s\" for more information\n", l.typed()))
-		return nil
+		return nil, false
 	}
-	call := &Call{Name: l.cmd.Name, Owner: m.cfg.Owner, console: &m.console, help: m.help}
-	return &Invocation[Y]{cmd: l.cmd, typed: l.typed(), args: args, call: call}
+	return args, true
 }
 
-func (m *Monitor[Y]) parse(l commandLine[Y]) (*Args, error) {
+func (m *Monitor[Y]) parse(l commandLine[Y], register Lookup) (*Args, error) {
 	p := argParser{
 		name:    l.cmd.Name,
 		line:    l.line,
 		i:       l.rest,
 		options: m.cfg.Hooks.Options,
 		formats: m.cfg.Formats,
-	}
-	if m.cfg.Hooks.Register != nil {
-		p.register = func(name string) (int64, bool) { return m.cfg.Hooks.Register(m.cpu, name) }
+
+		register: register,
 	}
 	return p.parse(l.cmd.params)
 }

@@ -26,7 +26,7 @@ type argParser struct {
 	name     string // the command's name in messages, as the table has it
 	line     string
 	i        int
-	register func(name string) (int64, bool)
+	register Lookup
 	options  func(list, text string) (any, error)
 	formats  *FormatDefaults
 	args     Args

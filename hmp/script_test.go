@@ -99,8 +99,10 @@ func (m *machine) config(t testing.TB) Config[noYield] {
 	}
 	return Config[noYield]{
 		Table: table, Version: "7.2.22", CPU: NoCPU,
+		Registers: func(_ noYield, cpu int) Lookup {
+			return func(name string) (int64, bool) { return int64(cpu), name == "cpu" }
+		},
 		Hooks: Hooks{
-			Register: func(cpu int, name string) (int64, bool) { return int64(cpu), name == "cpu" },
 			Options: func(list, text string) (any, error) {
 				if strings.Contains(text, "id=9") {
 					return nil, qerr.New("Parameter 'id' expects an identifier")

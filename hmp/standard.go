@@ -33,6 +33,8 @@ var topRows = []row{
 	{name: "exit_preconfig", help: "exit the preconfig state", preconfig: true},
 	{name: "gdbserver", args: "device:s?", params: "[device]",
 		help: "start gdbserver on given device (default 'tcp::1234'), stop with 'none'"},
+	{name: "gva2gpa", args: "addr:l", params: "addr",
+		help: "print the guest physical address corresponding to a guest virtual address"},
 	{name: "help|?", args: "name:S?", params: "[cmd]", help: "show the help", preconfig: true},
 	{name: "info", args: "item:s?", params: "[subcommand]",
 		help: "show various information about the system state", preconfig: true},

@@ -108,7 +108,7 @@ func (d *file) truncate(co *coro.Co, size int64) (err error) {
 func couldNot(what string, err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
-		return qerr.New("Could not %s: %s", what, Strerror(errno))
+		return qerr.New("Could not %s: %s", what, qerr.Strerror(errno))
 	}
 	return qerr.New("Could not %s: %v", what, err)
 }

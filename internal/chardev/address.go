@@ -309,7 +309,7 @@ func (a *Address) listenTCP(ctx context.Context) (net.Listener, string, error) {
 		if e := a.unresolved(err); e != nil {
 			return nil, "", e
 		}
-		return nil, "", qerr.New("Failed to find an available port: %s", reason(err))
+		return nil, "", qerr.New("Failed to find an available port: %s", qerr.Reason(err))
 	}
 	return l, "tcp:" + l.Addr().String(), nil
 }

@@ -6,9 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -238,15 +236,5 @@ func (d *Chardev) WaitClient(announce func(filename string)) error {
 
 // couldNot makes an error in QEMU's form of what the system said about a path.
 func couldNot(what, path string, err error) *qerr.Error {
-	return qerr.New("%s%s: %s", what, path, reason(err))
-}
-
-// reason is the system's word for err, spelt as C's strerror does.
-func reason(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		s := errno.Error()
-		return strings.ToUpper(s[:1]) + s[1:]
-	}
-	return err.Error()
+	return qerr.New("%s%s: %s", what, path, qerr.Reason(err))
 }

@@ -1,6 +1,9 @@
 package chardev
 
-import "sync"
+import (
+	"sync"
+	"syscall"
+)
 
 // The bytes of RFC 854 that are looked at, and the options of RFC 856 to 858.
 const (
@@ -76,6 +79,9 @@ func (t *telnetConn) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// SyscallConn refuses: what the socket carries is not what Read and Write do.
+func (t *telnetConn) SyscallConn() (syscall.RawConn, error) { return nil, errNotRaw }
 
 // greet makes the offers, once.
 func (t *telnetConn) greet() error {

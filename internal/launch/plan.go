@@ -4,8 +4,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/chardev"
+	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/internal/qdev"

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/backplane-vm/backplane/internal/opts"
@@ -15,7 +16,7 @@ func DeviceHelp(r *qdev.Registry, o *opts.Opts) (text string, ok bool, err error
 	driver := o.String("driver", "")
 	switch {
 	case driver == "help" || driver == "?" || driver == "" && o.Help:
-		return deviceList(r), true, nil
+		return deviceList(r, false), true, nil
 	case o.Help:
 		text, err = r.Help(driver)
 		return text, true, err
@@ -30,11 +31,18 @@ var categories = [...]qdev.Category{
 	qdev.CategoryOther,
 }
 
-func deviceList(r *qdev.Registry) string {
+// deviceList lists what can be plugged, or with all set everything that a machine
+// can be made of.
+func deviceList(r *qdev.Registry, all bool) string {
+	classes := r.Creatable()
+	if all {
+		classes = slices.DeleteFunc(slices.Clone(r.Classes()), func(c *qdev.Class) bool { return c.Abstract })
+		slices.SortFunc(classes, func(a, b *qdev.Class) int { return strings.Compare(a.Name, b.Name) })
+	}
 	var b strings.Builder
 	for _, cat := range categories {
 		var rows strings.Builder
-		for _, c := range r.Creatable() {
+		for _, c := range classes {
 			if c.Category == cat {
 				rows.WriteString(deviceRow(c))
 			}
@@ -60,6 +68,9 @@ func deviceRow(c *qdev.Class) string {
 	}
 	if c.Desc != "" {
 		row += fmt.Sprintf(", desc %q", c.Desc)
+	}
+	if c.Internal {
+		row += ", no-user"
 	}
 	return row + "\n"
 }

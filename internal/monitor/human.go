@@ -45,6 +45,7 @@ func (s *Set) collect(args *api.HumanMonitorCommandArgs) (*hmp.Collected[*coro.C
 func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
 	return hmp.Config[*coro.Co]{
 		Table: s.human, Version: s.versionText(), CPU: hmp.NoCPU, Formats: s.formats, Owner: s,
+		Registers: s.registers,
 		Hooks: hmp.Hooks{
 			Options: parseOptions,
 			Report:  func(err error) { s.m.Warn(err.Error()) },
@@ -95,7 +96,9 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 		"info qtree":   {Run: h.infoQTree},
 		"info mtree":   {Run: h.infoMTree},
 	}
-	maps.Copy(bound, h.humanChardevs())
+	for _, more := range []hmp.Handlers[*coro.Co]{h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine()} {
+		maps.Copy(bound, more)
+	}
 	maps.Copy(bound, h.s.config.ExtraHuman)
 	return hmp.StandardTable(bound)
 }

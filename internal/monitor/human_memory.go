@@ -1,0 +1,209 @@
+package monitor
+
+import (
+	"os"
+	"strings"
+
+	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/hmp/view"
+	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/mem"
+	"github.com/backplane-vm/backplane/internal/riscv"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
+
+// humanMemory are the human commands that look at CPUs and memory.
+func (h *handlers) humanMemory() hmp.Handlers[*coro.Co] {
+	return hmp.Handlers[*coro.Co]{
+		"cpu":            {Run: h.humanCPU},
+		"x":              {RunCo: h.humanX},
+		"xp":             {Run: h.humanXP},
+		"sum":            {RunCo: h.humanSum},
+		"gva2gpa":        {RunCo: h.humanGVA2GPA},
+		"memsave":        {RunCo: h.humanMemsave},
+		"pmemsave":       {RunCo: h.humanPmemsave},
+		"info registers": {RunCo: h.infoRegisters},
+	}
+}
+
+// currentCPU is the CPU that a monitor's commands are about.
+func (h *handlers) currentCPU(index int) *machine.CPU { return h.m.CPUs()[max(index, 0)] }
+
+func (h *handlers) humanCPU(call *hmp.Call, args *hmp.Args) error {
+	if i := args.Int("index"); i < int64(len(h.m.CPUs())) {
+		call.SetCPU(int(i))
+	} else {
+		call.Printf("invalid CPU index\n")
+	}
+	return nil
+}
+
+// registers reads all registers of a CPU for $name in expressions: pc, control
+// registers, and general ones by number ("x10") or name ("a0").
+func (s *Set) registers(co *coro.Co, cpu int) hmp.Lookup {
+	known := make(map[string]uint64)
+	s.m.Inspect(co, s.m.CPUs()[max(cpu, 0)], func(hart *riscv.Hart) {
+		control, general := hart.Registers()
+		for _, r := range append(control, general...) {
+			for name := range strings.SplitSeq(r.Name, "/") {
+				known[name] = r.Value
+			}
+		}
+	})
+	return func(name string) (int64, bool) {
+		v, ok := known[name]
+		return int64(v), ok
+	}
+}
+
+func (h *handlers) infoRegisters(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	cpus := []*machine.CPU{h.currentCPU(call.CPU())}
+	switch i := args.Int("vcpu"); {
+	case args.Bool("cpustate_all"):
+		cpus = h.m.CPUs()
+	case args.Has("vcpu") && i >= int64(len(h.m.CPUs())):
+		call.Printf("CPU#%d not available\n", i)
+		return nil
+	case args.Has("vcpu"):
+		cpus = []*machine.CPU{h.m.CPUs()[i]}
+	}
+	for _, c := range cpus {
+		h.m.Inspect(co, c, func(hart *riscv.Hart) {
+			control, general := hart.Registers()
+			view.PrintRegisters(call, c.Index(), viewRegisters(control), viewRegisters(general))
+		})
+	}
+	return nil
+}
+
+func viewRegisters(list []riscv.Register) []view.Register {
+	out := make([]view.Register, 0, len(list))
+	for _, r := range list {
+		out = append(out, view.Register(r))
+	}
+	return out
+}
+
+// maxDump is how much memory x and xp show at once: what is typed by mistake
+// is not to keep the machine busy, nor its output to grow without bound.
+const maxDump = 1 << 20
+
+// dumpable refuses what x and xp cannot show; ok is false if it has been said.
+func dumpable(call *hmp.Call, f hmp.Format, addr int64) (ok bool, err error) {
+	switch {
+	case f.Kind == 'i':
+		call.Printf("0x%08x: Asm output not supported on this arch\n", uint64(addr))
+		return false, nil
+	case view.DumpBytes(f) > maxDump:
+		return false, qerr.New("more than %d bytes cannot be shown at once", maxDump)
+	}
+	return true, nil
+}
+
+func (h *handlers) humanX(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	f, addr := args.Format("fmt"), args.Int("addr")
+	ok, err := dumpable(call, f, addr)
+	if ok {
+		h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+			view.PrintMemory(call, f, uint64(addr), func(at uint64, p []byte) bool { return h.m.ReadVirtual(hart, at, p) })
+		})
+	}
+	return err
+}
+
+func (h *handlers) humanXP(call *hmp.Call, args *hmp.Args) error {
+	f, addr := args.Format("fmt"), args.Int("addr")
+	ok, err := dumpable(call, f, addr)
+	if ok {
+		view.PrintMemory(call, f, uint64(addr), func(at uint64, p []byte) bool { return h.m.System.DMARead(at, p) == mem.OK })
+	}
+	return err
+}
+
+func (h *handlers) humanGVA2GPA(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+		if pa, ok := hart.Translate(uint64(args.Int("addr"))); ok {
+			call.Printf("gpa: %#x\n", pa)
+		} else {
+			call.Printf("Unmapped\n")
+		}
+	})
+	return nil
+}
+
+// copyPiece is how much memory is read before others get their turn.
+const copyPiece = 1 << 20
+
+// breathe lets the rest of the machine go on.
+func breathe(co *coro.Co) {
+	co.Home().(*aio.Context).Schedule(co)
+	co.Yield()
+}
+
+// humanSum is the System V checksum of physical memory; what cannot be read
+// counts as zeroes.
+func (h *handlers) humanSum(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	at, left := uint64(args.Int("start")), uint64(args.Int("size"))
+	var sum uint16
+	buf := make([]byte, min(left, copyPiece))
+	for left > 0 {
+		p := buf[:min(left, copyPiece)]
+		h.m.System.DMARead(at, p)
+		for _, b := range p {
+			sum = sum>>1 | sum<<15
+			sum += uint16(b)
+		}
+		at, left = at+uint64(len(p)), left-uint64(len(p))
+		breathe(co)
+	}
+	call.Printf("%05d\n", sum)
+	return nil
+}
+
+func (h *handlers) humanMemsave(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
+	addr, size := uint64(args.Int("val")), uint64(args.Int("size"))
+	return h.saveMemory(co, args.String("filename"), addr, size, func(at uint64, p []byte) (ok bool) {
+		h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
+		return ok
+	})
+}
+
+func (h *handlers) humanPmemsave(co *coro.Co, _ *hmp.Call, args *hmp.Args) error {
+	addr, size := uint64(args.Int("val")), uint64(args.Int("size"))
+	return h.saveMemory(co, args.String("filename"), addr, size, func(at uint64, p []byte) bool {
+		h.m.System.DMARead(at, p) // what is not there is zeroes
+		return true
+	})
+}
+
+// saveMemory writes what read gives of size bytes from addr on to a file. Files
+// are written on a thread of their own, so that a slow disk holds up nobody.
+func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, read func(at uint64, p []byte) bool) (err error) {
+	var f *os.File
+	h.block(co, "memsave", func() { f, err = os.Create(filename) })
+	if err != nil {
+		return qerr.New("Could not open '%s': %s", filename, qerr.Reason(err))
+	}
+	buf := make([]byte, min(size, copyPiece))
+	for at, left := addr, size; left > 0 && err == nil; {
+		p := buf[:min(left, copyPiece)]
+		if !read(at, p) {
+			err = qerr.New("Invalid addr 0x%016x/size %d specified", addr, size)
+			break
+		}
+		h.block(co, "memsave", func() {
+			if _, e := f.Write(p); e != nil {
+				err = qerr.New("writing memory to '%s' failed", filename)
+			}
+		})
+		at, left = at+uint64(len(p)), left-uint64(len(p))
+	}
+	h.block(co, "memsave", func() {
+		if e := f.Close(); err == nil && e != nil {
+			err = qerr.New("writing memory to '%s' failed", filename)
+		}
+	})
+	return err
+}

@@ -1,0 +1,77 @@
+package monitor_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/backplane-vm/backplane/qapi/qobject"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// human runs a line by human-monitor-command.
+func human(t *testing.T, ctx context.Context, c *qmp.Client, line string) string {
+	t.Helper()
+	var text string
+	args := qobject.Members("command-line", line)
+	if err := c.Execute(ctx, "human-monitor-command", args, &text); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return strings.ReplaceAll(text, "\r\n", "\n")
+}
+
+// TestHumanMemory: memory and registers, while the guest runs.
+func TestHumanMemory(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	g := start(t, 0)
+	c := g.qmp(ctx)
+	g.con.await(t, "ready")
+	dir := t.TempDir()
+	for _, row := range []struct{ line, want string }{
+		{"xp /2xw 0x1000", "0000000000001000: 0x00000297 0xf1402573\n"},
+		{"x /2xw 0x1000", "0000000000001000: 0x00000297 0xf1402573\n"},
+		{"xp 0", "0000000000000000: Cannot access memory\n"},
+		{"xp /2000000xb 0", "Error: more than 1048576 bytes cannot be shown at once\n"},
+		{"xp /3i 0x1000", "0x00001000: Asm output not supported on this arch\n"},
+		{"sum 0x1000 4", "24595\n"},
+		{"gva2gpa 0x80001234", "gpa: 0x80001234\n"},
+		{"print /d $zero + 2 * (3 - 1)", "4\n"},
+		{"print /x $mhartid", "0\n"},
+		{"print $nope", "unknown register\nTry \"help print\" for more information\n"},
+		{"print $a0 x", "print|p: extraneous characters at the end of line\nTry \"help print\" for more information\n"},
+		{"cpu 1", ""},
+		{"cpu 2", "invalid CPU index\n"},
+		{"info registers 2", "CPU#2 not available\n"},
+		{`pmemsave 0x1000 8 "` + dir + `/p"`, ""},
+		{`memsave 0x1000 8 "` + dir + `/v"`, ""},
+		{`memsave 0x1000 8 "/nonexistent/x"`, "Error: Could not open '/nonexistent/x': No such file or directory\n"},
+		{`memsave 0 16 "` + dir + `/v2"`, "Error: Invalid addr 0x0000000000000000/size 16 specified\n"},
+		{"nmi", "Error: machine does not provide NMIs\n"},
+		{"system_wakeup", "Error: wake-up from suspend is not supported by this guest\n"},
+		{"info memory_size_summary", "base memory: 67108864\n"},
+		{"qom-list", "/\n"},
+		{"qom-list /nope", "Error: Device '/nope' not found\n"},
+		{"qom-get /machine/soc0 type", "\"riscv.hart_array\"\n"},
+		{"info qom-tree /nope", "Path '/nope' could not be resolved.\n"},
+		{"info qom-tree /machine/soc0", "/soc0 (riscv.hart_array)\n  /harts[0] (rv64-riscv-cpu)\n  /harts[1] (rv64-riscv-cpu)\n"},
+	} {
+		if got := human(t, ctx, c, row.line); got != row.want {
+			t.Errorf("%s: %q, want %q", row.line, got, row.want)
+		}
+	}
+	for _, name := range []string{"p", "v"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != "\x97\x02\x00\x00\x73\x25\x40\xf1" || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	all := human(t, ctx, c, "info registers -a")
+	for _, want := range []string{"\nCPU#0\n pc ", "\nCPU#1\n pc ", "\n mhartid  0000000000000001\n", "\n x0/zero  0000000000000000 x1/ra "} {
+		if !strings.Contains(all, want) {
+			t.Errorf("info registers -a lacks %q:\n%s", want, all)
+		}
+	}
+}
