@@ -146,6 +146,21 @@ func (c *Client) WaitEvent(ctx context.Context, cursor Cursor, match func(Receiv
 	return c.events.Wait(ctx, cursor, match)
 }
 
+// An Executor runs a server's commands: a [Client], or its out-of-band side.
+type Executor interface {
+	// Execute is [Client.Execute].
+	Execute(ctx context.Context, command string, args, result any) error
+}
+
+// OutOfBand returns what runs commands by ExecuteOOB.
+func (c *Client) OutOfBand() Executor { return outOfBand{c} }
+
+type outOfBand struct{ c *Client }
+
+func (o outOfBand) Execute(ctx context.Context, command string, args, result any) error {
+	return o.c.ExecuteOOB(ctx, command, args, result)
+}
+
 // Execute runs a command and waits for its reply. args is nil or something
 // that [qobject.From] makes an object of. The result is stored in what result
 // points to, by [qobject.Decode]; a nil result is for commands without one, or

@@ -1,6 +1,6 @@
 // Package gen writes Go from a QAPI schema: types with decoding and encoding,
-// the interface that implements the commands with the table that calls it,
-// constructors of events, and the reply of query-qmp-schema.
+// the interface that implements the commands with the table that calls it, a
+// client's calls of them, constructors of events, and the reply of query-qmp-schema.
 //
 // What comes out imports qapi/visit, qapi/qobject and qmp; package coro only
 // if a command is a coroutine. It holds no mutable state.
@@ -31,7 +31,7 @@ const (
 
 // Generate returns the files of a Go package called pkg for the schema, by
 // name: one types_MODULE.go for each module that defines types, and
-// commands.go, events.go and introspection.go. Call Select on a schema with
+// commands.go, client.go, events.go and introspection.go. Call Select on a schema with
 // conditions first; they are not looked at here. It fails when two names of
 // the schema become one in Go.
 func Generate(s *qapi.Schema, pkg string) (map[string][]byte, error) {
@@ -44,7 +44,7 @@ func Generate(s *qapi.Schema, pkg string) (map[string][]byte, error) {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{g.commands, g.events, g.introspection} {
+	for _, step := range []func() error{g.commands, g.client, g.events, g.introspection} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -63,7 +63,7 @@ type generator struct {
 // reserve claims the package-level names that do not come from definitions,
 // and those of all definitions, so that a clash is found before any output.
 func (g *generator) reserve() error {
-	for _, n := range []string{"Commands", "Table", "IntrospectionJSON", "Introspection"} {
+	for _, n := range []string{"Commands", "Client", "Table", "IntrospectionJSON", "Introspection"} {
 		if err := g.names.claim(n, "the generator"); err != nil {
 			return err
 		}

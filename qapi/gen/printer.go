@@ -22,7 +22,7 @@ func (p *printer) f(format string, a ...any) {
 // imports writes the imports that the body uses.
 func (p *printer) imports(out *bytes.Buffer) {
 	var std, ours []string
-	for _, i := range []string{"slices", importCoro, importQObject, importVisit, importQMP} {
+	for _, i := range []string{"context", "fmt", "slices", importCoro, importQObject, importVisit, importQMP} {
 		used := regexp.MustCompile(`\b` + path.Base(i) + `\.[A-Z]`)
 		if !used.Match(p.Bytes()) {
 			continue

@@ -59,7 +59,7 @@ func (o *Object) Need(name string) Value {
 
 // Close fails if there is a member that has not been taken.
 func (o *Object) Close() {
-	if o.doc.err != nil || len(o.taken) == o.dict.Len() {
+	if o.doc.err != nil || o.doc.lenient || len(o.taken) == o.dict.Len() {
 		return
 	}
 	for name := range o.dict.All() {

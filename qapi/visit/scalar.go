@@ -259,6 +259,9 @@ func Enum[E ~string](v Value, values []E) E {
 			return s
 		}
 	}
+	if v.doc.lenient {
+		return s
+	}
 	v.doc.fail(qerr.New("Parameter '%s' does not accept value '%s'", v.shortName(), string(s)))
 	return ""
 }

@@ -7,6 +7,9 @@
 // is looked at any more, so decoding code asks for [Value.Err] once, at the
 // end. The generated package qapi/api is written this way.
 //
+// What a server replies may be newer than the schema: [NewReply] lets pass what
+// the schema does not have.
+//
 // There are two flavours of input. With [JSON] (QMP, and JSON on the command
 // line) a member must have its JSON type. With [Keyval] (-blockdev a=b,c.d=e)
 // all scalars are strings: integers, "on" and "off", sizes with a suffix.
@@ -35,6 +38,7 @@ const (
 // document is what all values of one input share.
 type document struct {
 	flavour Flavour
+	lenient bool // unknown members and values of enumerations are nothing wrong
 	err     error
 }
 
@@ -64,6 +68,13 @@ type Value struct {
 // called by their own names in error texts.
 func New(v any, flavour Flavour) Value {
 	return Value{doc: &document{flavour: flavour}, at: place{index: -1}, v: v}
+}
+
+// NewReply returns the root of a document in JSON that is what a server said:
+// members that are not asked for are passed over, and an enumeration may have
+// further values.
+func NewReply(v any) Value {
+	return Value{doc: &document{flavour: JSON, lenient: true}, at: place{index: -1}, v: v}
 }
 
 // Err returns the first error of the value's document, a *qerr.Error of class
