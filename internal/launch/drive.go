@@ -32,7 +32,7 @@ func driveNode(d *opts.Drive) (*api.BlockdevOptions, error) {
 	switch driver {
 	case "file":
 		n.Set("filename", d.File)
-	case "raw":
+	case "raw", "qcow2":
 		n.Set("file", qobject.Members("driver", "file", "filename", d.File))
 	}
 	if d.ReadOnly {

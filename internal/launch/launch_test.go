@@ -122,6 +122,7 @@ func TestRefusals(t *testing.T) {
 		{"-device virtio-blk-pci,drive=x", "-device virtio-blk-pci,drive=x: Property 'virtio-blk-device.drive' can't find value 'x'"},
 		{"-blockdev driver=nope,node-name=a", "-blockdev driver=nope,node-name=a: Parameter 'driver' does not accept value 'nope'"},
 		{"-blockdev driver=file,node-name=a,filename=/nonesuch", "-blockdev driver=file,node-name=a,filename=/nonesuch: Could not open '/nonesuch': No such file or directory"},
+		{"-drive file=doc.go,format=qcow2,if=none,id=a", "-drive file=doc.go,format=qcow2,if=none,id=a: Image is not in qcow2 format"},
 		{"-drive file=/nonesuch,if=none,id=a", "-drive file=/nonesuch,if=none,id=a: Could not open '/nonesuch': No such file or directory"},
 		{"-mon chardev=x,mode=control", `-mon chardev=x,mode=control: chardev "x" not found`},
 		{"-qmp unix:/nonesuch/x,server=on,wait=off", "-qmp unix:/nonesuch/x,server=on,wait=off: Failed to bind socket to /nonesuch/x: No such file or directory"},
