@@ -65,6 +65,34 @@ func (n *Node) Drain() {
 	n.Unquiesce()
 }
 
+// QuiesceSubtree begins a drained section of the node and of every node below
+// it, so of all that use any of them, and returns what ends it. The caller
+// holds the BQL and is no coroutine.
+func (n *Node) QuiesceSubtree() (end func()) {
+	all := n.subtree(nil)
+	for _, below := range all {
+		below.drainBegin()
+	}
+	n.graph.wait(func() bool { return slices.ContainsFunc(all, (*Node).busy) })
+	return func() {
+		for _, below := range all {
+			below.drainEnd()
+		}
+	}
+}
+
+// subtree appends the node and what is below it, each once.
+func (n *Node) subtree(all []*Node) []*Node {
+	if slices.Contains(all, n) {
+		return all
+	}
+	all = append(all, n)
+	for _, c := range n.children {
+		all = c.node.subtree(all)
+	}
+	return all
+}
+
 // drainBegin implements [parent] for children: a node whose child is drained
 // is drained as well.
 func (n *Node) drainBegin() {

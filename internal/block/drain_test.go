@@ -164,6 +164,36 @@ func TestDrainTellsParents(t *testing.T) {
 	}
 }
 
+// A drained subtree keeps other users of what is below idle too.
+func TestDrainSubtree(t *testing.T) {
+	f := newFixture(t)
+	b, gate, dev := f.gated()
+	defer b.Close()
+	other := f.add(block.Options{Driver: "raw", NodeName: "other", FileRef: "base"})
+	b2, err := f.g.Attach(other, "/d2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b2.Close()
+	dev2 := new(device)
+	b2.SetDevice(dev2)
+	gate.Hold()
+	f.spawn(func(co *coro.Co) { _ = b.WriteAt(co, []byte{1}, 0) })
+	f.later(gate.Release)
+	end := b.Node().QuiesceSubtree()
+	if b.InFlight() != 0 || dev.begun != 1 || dev2.begun != 1 {
+		t.Errorf("%d in flight; devices told %d, %d times", b.InFlight(), dev.begun, dev2.begun)
+	}
+	b.Node().Drain() // sections nest
+	if dev.ended != 0 || dev2.ended != 0 {
+		t.Error("ended by an inner section")
+	}
+	end()
+	if dev.ended != 1 || dev2.ended != 1 {
+		t.Errorf("devices told %d, %d times of the end", dev.ended, dev2.ended)
+	}
+}
+
 // Nodes made while all are drained are drained as well.
 func TestDrainAll(t *testing.T) {
 	f := newFixture(t)

@@ -59,6 +59,10 @@ func (d *qcow2Format) setPermissions(_, _ Perm) error { return nil }
 
 func (d *qcow2Format) close() {}
 
+// FormatQcow2 makes the node's content an empty qcow2 image of a disk of size
+// bytes. The node is empty, or reads as zeroes, and nobody uses it. It yields.
+func (n *Node) FormatQcow2(co *coro.Co, size int64) error { return qcow2.Create(co, n, size) }
+
 // Qcow2 returns what tools show of a qcow2 node's image; ok is false for other
 // nodes.
 func (n *Node) Qcow2() (info qcow2.Info, ok bool) {

@@ -175,6 +175,47 @@ func TestSimulatedDrains(t *testing.T) {
 	}
 }
 
+// onQcow2 puts a qcow2 node, on a slow file, in the place of the rig's.
+func (r *rig) onQcow2() {
+	made := r.spawn(r.loop.Main, "format", func(co *coro.Co) {
+		n, err := r.g.Add(block.Options{Driver: "memory", NodeName: "file"})
+		must(err)
+		must(n.FormatQcow2(co, 1<<16))
+	})
+	r.await(made)
+	r.locked("open", func() {
+		_, err := r.g.Add(block.Options{Driver: "slow", NodeName: "slowfile", FileRef: "file", Gate: r.gate})
+		must(err)
+		n, err := r.g.Add(block.Options{Driver: "qcow2", NodeName: "q", FileRef: "slowfile"})
+		must(err)
+		r.b.Close()
+		r.b, err = r.g.Attach(n, "/q")
+		must(err)
+		must(r.b.Claim(false, false))
+	})
+}
+
+// Kevin's scenario as it was: the request that a drain waits for is the update
+// of a qcow2 header.
+func TestSimulatedQcow2(t *testing.T) {
+	body := func(ctx func(r *rig) *aio.Context) func(r *rig) {
+		return func(r *rig) {
+			r.onQcow2()
+			v := r.w.Go("vcpu", func(*sched.Thread) { r.locked("vcpu", r.b.Drain) })
+			r.await(
+				r.spawn(ctx(r), "block_resize", func(co *coro.Co) { must(r.g.Resize(co, "", "q", 1<<17)) }),
+				r.spawn(r.loop.Main, "request", func(co *coro.Co) { must(r.b.WriteAt(co, []byte{1}, 512)); must(r.b.Flush(co)) }))
+			v.Join()
+		}
+	}
+	if f := simulations(t, body(func(r *rig) *aio.Context { return r.loop.Main })); f != nil {
+		t.Errorf("%v\n%s", f, f.Stack)
+	}
+	if f := simulations(t, body(func(r *rig) *aio.Context { return r.loop.IOHandler })); f == nil || f.Kind != sched.Deadlock {
+		t.Errorf("%v, want a deadlock", f)
+	}
+}
+
 // A resize whose coroutine lives where nested polls do not look cannot be
 // waited for by them: the deadlock that the monitor's policy is about.
 func TestResizeOutsideMainDeadlocks(t *testing.T) {

@@ -9,26 +9,16 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 )
 
-// blank is an empty image of 1 MiB, version 3, with clusters of 64 KiB, laid
-// out as qemu-img does.
+// blank is an empty image of 1 MiB, version 3, with clusters of 64 KiB: the
+// header, the table of counts, their block, the L1 table.
 func blank() *memory {
-	p := make([]byte, 4<<16)
-	be := binary.BigEndian
-	be.PutUint32(p, magic)
-	be.PutUint32(p[4:], 3)
-	be.PutUint32(p[20:], 16)
-	be.PutUint64(p[offSize:], 1<<20)
-	be.PutUint32(p[offL1:], 1)
-	be.PutUint64(p[offL1+4:], 3<<16)
-	be.PutUint64(p[offReftable:], 1<<16)
-	be.PutUint32(p[offReftable+8:], 1)
-	be.PutUint32(p[96:], 4)
-	be.PutUint32(p[100:], lengthV3)
-	be.PutUint64(p[1<<16:], 2<<16)
-	for i := range 4 {
-		be.PutUint16(p[2<<16+2*i:], 1)
-	}
-	return &memory{data: p, left: -1}
+	m := &memory{left: -1}
+	run(func(co *coro.Co) {
+		if err := Create(co, m, 1<<20); err != nil {
+			panic(err)
+		}
+	})
+	return m
 }
 
 // The words for what QEMU refuses too were recorded from QEMU 7.2.22.

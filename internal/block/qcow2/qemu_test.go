@@ -272,3 +272,32 @@ func TestTablesGrow(t *testing.T) {
 		same(t, m.data, model)
 	}
 }
+
+func TestCreate(t *testing.T) {
+	needQEMU(t)
+	for _, size := range []int64{0, 512, 1 << 20, 1 << 40} {
+		m := &memory{left: -1}
+		run(func(co *coro.Co) {
+			if err := Create(co, m, size); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if im := open(t, m, Options{}); im.Length() != size {
+			t.Errorf("length %d, want %d", im.Length(), size)
+		}
+		path := filepath.Join(t.TempDir(), "new.qcow2")
+		if err := os.WriteFile(path, m.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, code := tool(t, "qemu-img", "check", "-f", "qcow2", path); code != 0 {
+			t.Errorf("%d: %s", size, out)
+		}
+	}
+	for _, size := range []int64{-512, 100, 1 << 62} {
+		run(func(co *coro.Co) {
+			if err := Create(co, &memory{left: 0}, size); err == nil || errors.Is(err, errCut) {
+				t.Errorf("%d: %v", size, err)
+			}
+		})
+	}
+}
