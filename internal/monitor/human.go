@@ -105,7 +105,10 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 
 // humanDeviceAdd is device_add; an option "help" or "?" asks what there is.
 func (h *handlers) humanDeviceAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
-	o := args.Options("device").Value.(*opts.Opts)
+	o, ok := args.Options("device").Value.(*opts.Opts)
+	if !ok { // the line ended behind the command
+		o = new(opts.Opts)
+	}
 	if text, ok, err := DeviceHelp(h.m.Devices.Registry(), o); ok {
 		call.Printf("%s", text)
 		return err

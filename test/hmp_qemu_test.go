@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// qemuProgram is the QEMU that people have installed: an older one (7.2 on
+// Debian), so that only lines are compared on which versions agree.
+const qemuProgram = "qemu-system-riscv64"
+
+// humanLines are lines for the human monitor, in order: what one leaves the next
+// finds.
+var humanLines = []string{
+	"", " ", "nonesuch", "info nonesuch", "help nonesuch", "help info nonesuch", "help x y", "? device_add", "help help",
+	"help info status", "help print", "info name", "info uuid", "info kvm", "info status", "info hotpluggable-cpus x",
+
+	// Words, numbers, expressions, formats.
+	"print", "print 1+2*3", "p /x 0xff", "p /d -1", "p /u -1", "print /c 65", "p /o 8", "p /x 8", "p (1", "p 1/0", "p 1%0", "p 'a'", "p 'ab'",
+	"p ~0 & 0xff", "p 1 | 6 ^ 2", "p 0x", "p 08", "p 99999999999999999999", "p $nonesuch", "print 1 2", "p \"a\"", "p /q 1", "p /", "p ((((3))))",
+	"xp", "xp /4", "xp /4xz 0", "x /0xw 0x1000", "xp /4xw 0", "x /2xw 0xffffffffffff0000", "xp /1xw 0x1000", "x /1xb 0x1000", "x /1dh 0x1000",
+	"xp /1uw 0x1000", "xp /1ob 0x1000", "xp /2cb 0x1000", "xp /1xg 0x80001000", "xp /9xb 0x80001000", "xp /4dg 0x80001000", "x /3xh 0x80001000",
+	"sum", "sum 0 16", "sum 0x80001000 100", "sum 0x1000 4", "sum 0 x", "sum 0 0x100000000", "memsave 1", "memsave 0x1000 16 /nonesuch/x",
+	"memsave 0x1000 16 \"/nonesuch/x\"", "pmemsave 0x1000 16 \"/nonesuch/x\"", "memsave 0xffffffffff000000 16 \"/dev/null\"",
+	"cpu", "cpu 0", "cpu 9", "cpu -1", "cpu x", "gva2gpa 0x80000000", "gva2gpa", "info registers 7", "info registers x", "info registers 0 1",
+	"system_reset now", "quit now", "stop x", "info version x", "info chardev x", "system_wakeup", "block_resize", "block_resize nonesuch 1x",
+	"block_resize nonesuch 1", "info block -x", "info block nonesuch", "info block -n", "info mtree -x",
+
+	// Objects and devices.
+	"qom-list", "qom-list /nonesuch", "qom-get", "qom-get /machine", "qom-get /nonesuch type", "qom-get /machine/peripheral type",
+	"qom-get /machine/peripheral nonesuch", "qom-set /nonesuch a b", "qom-set -x / a b", "qom-set / a", "qom-set / type b",
+	"qom-set -j / type \"", "info qom-tree /nonesuch", "device_del", "device_del nonesuch", "device_del a b", "device_add", "device_add nonesuch",
+	"device_add virtio-rng-pci,bus=nonesuch", "device_add virtio-rng-pci,id=1",
+
+	// Character devices.
+	"chardev-add", "chardev-add null,id=c0", "chardev-add null,id=c0", "chardev-add null", "chardev-add nonesuch,id=c1", "chardev-add id=c1",
+	"chardev-add null,id=c1,nonesuch=1", "chardev-add null,id=9", "chardev-add null,id=", "chardev-add file,id=c1",
+	"chardev-add file,id=c1,path=/nonesuch/x", "chardev-add pipe,id=c1", "chardev-add pipe,id=c1,path=/nonesuch/x", "chardev-add mux,id=c1",
+	"chardev-add mux,id=c1,chardev=nonesuch", "chardev-add socket,id=c1", "chardev-add socket,id=c1,fd=99", "chardev-add socket,id=c1,host=x",
+	"chardev-add socket,id=c1,path=/nonesuch/x", "chardev-add socket,id=c1,path=/nonesuch/x,server=on,wait=off",
+	"chardev-add socket,id=c1,path=x,host=y", "chardev-add socket,id=c1,path=x,wait=off", "chardev-add socket,id=c1,path=x,server=on,wait=maybe",
+	"chardev-add socket,id=c1,path=x,server=on,reconnect=1", "chardev-add socket,id=c1,host=127.0.0.1,port=nonesuch,server=on,wait=off",
+	"chardev-add socket,id=c1,host=127.0.0.1,port=1", "chardev-add ringbuf,id=c1,size=3", "chardev-add ringbuf,id=c1,size=x",
+	"chardev-add null,id=c1,logfile=/nonesuch/x", "chardev-add socket,id=c1,path=x,tls-creds=y", "chardev-add socket,id=c1,path=x,tls-authz=y",
+	"chardev-add ringbuf,id=r0,size=8", "ringbuf_write r0 \"abc\\ndef\\\\\"", "ringbuf_read r0 100", "ringbuf_write r0 a b", "ringbuf_write r0 \"\\\"q\\\" x\"",
+	"ringbuf_read r0 3", "ringbuf_read r0 0", "ringbuf_read r0 -1", "ringbuf_read r0 1+1", "ringbuf_read r0", "ringbuf_read c0 1", "ringbuf_read nonesuch 1",
+	"ringbuf_write c0 x", "ringbuf_write r0 \"12345678abcd\"", "ringbuf_read r0 100", "ringbuf_write r0 \"", "ringbuf_write r0 \"\\z\"",
+	"chardev-change", "chardev-change nonesuch null", "chardev-change c0 nonesuch", "chardev-change c0 null,id=z", "chardev-change c0 null,nonesuch=1",
+	"chardev-change c0 ringbuf,size=16", "ringbuf_write c0 hello", "ringbuf_read c0 3", "chardev-send-break nonesuch", "chardev-send-break c0",
+	"chardev-remove nonesuch", "chardev-remove compat_monitor0", "chardev-remove c0", "chardev-remove c0", "chardev-add null,id=m0,mux=on",
+	"chardev-remove m0-base", "chardev-change m0 null", "stop", "cont", "info status", "stop", "info status",
+}
+
+// TestHumanLikeQEMU says the same to the QEMU that is installed and to ours.
+func TestHumanLikeQEMU(t *testing.T) {
+	if _, err := exec.LookPath(qemuProgram); err != nil {
+		t.Fatal(qemuProgram + " is not installed; .ci/run installs it")
+	}
+	theirs := sayHuman(t, qemuProgram, "-bios", "none")
+	ours := sayHuman(t, binary)
+	for i, line := range humanLines {
+		if ours[i] != theirs[i] {
+			t.Errorf("%q (line %d):\n%q\nQEMU says\n%q", line, i, ours[i], theirs[i])
+		}
+	}
+}
+
+// sayHuman says humanLines to a fresh machine and returns the answers.
+func sayHuman(t *testing.T, program string, args ...string) []string {
+	t.Helper()
+	p := newProcess(t, append(args, "-M", "virt", "-m", "64", "-smp", "2", "-nodefaults", "-display", "none", "-S",
+		"-qmp", "unix:DIR/Q,server=on,wait=off")...)
+	p.cmd.Path = program
+	if path, err := exec.LookPath(program); err == nil {
+		p.cmd.Path = path
+	}
+	p.start()
+	p.until("the socket is there", func() bool { return p.exists("Q") })
+	conn := dialLines(t, p.path("Q"))
+	ask := func(command any) (reply struct {
+		Return json.RawMessage
+		Error  *struct{ Desc string }
+	}) {
+		t.Helper()
+		text, err := json.Marshal(command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.write(string(text) + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			line, err := conn.read()
+			if err != nil {
+				t.Fatalf("%s: %s: %v", program, text, err)
+			}
+			if strings.HasPrefix(line, `{"QMP"`) || strings.HasPrefix(line, `{"timestamp"`) {
+				continue
+			}
+			if err := json.Unmarshal([]byte(line), &reply); err != nil {
+				t.Fatal(err)
+			}
+			return reply
+		}
+	}
+	ask(map[string]any{"execute": "qmp_capabilities"})
+	answers := make([]string, 0, len(humanLines))
+	for _, line := range humanLines {
+		reply := ask(map[string]any{"execute": "human-monitor-command", "arguments": map[string]string{"command-line": line}})
+		var answer string
+		if reply.Error != nil {
+			answer = "error: " + reply.Error.Desc
+		} else if err := json.Unmarshal(reply.Return, &answer); err != nil {
+			t.Fatal(err)
+		}
+		answers = append(answers, answer)
+	}
+	return answers
+}
