@@ -34,7 +34,7 @@ Machine
 
 Devices
   -device DRIVER[,prop=value...]  plug a device; "-device help" lists them, "-device DRIVER,help" its properties
-  -blockdev OPTIONS               make a block node (drivers file, raw, null-co)
+  -blockdev OPTIONS               make a block node (drivers file, raw, qcow2, null-co)
   -drive OPTIONS                  make a block node and, unless if=none, plug it in
 
 Monitors and consoles

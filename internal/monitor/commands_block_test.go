@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -155,20 +156,76 @@ func TestHumanBlockResizeAndDrain(t *testing.T) {
 	}
 }
 
-// qcow2 on the machine: made, seen, resized, given back to QEMU's tools.
-func TestQcow2(t *testing.T) {
+// needQEMUImg skips a test, except in CI, where qemu-img is not installed.
+func needQEMUImg(t *testing.T) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
+}
+
+func qemuImg(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("qemu-img", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// A guest that writes and verifies its disk, on a qcow2 image; the disk grows
+// and shrinks while it is plugged in, and is good afterwards.
+func TestGuestOnQcow2(t *testing.T) {
+	needQEMUImg(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	dir := t.TempDir()
+	raw, image := filepath.Join(dir, "raw"), filepath.Join(dir, "image")
+	f, err := os.Create(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.FormatDisk(f, 2048); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	qemuImg(t, "convert", "-f", "raw", "-O", "qcow2", raw, image)
+	g := start(t, 1)
+	c := g.qmp(ctx)
+	do := func(name, args string) {
+		t.Helper()
+		if _, fail := ask(ctx, t, c, name, args); fail != "" {
+			t.Fatalf("%s: %s", name, fail)
+		}
+	}
+	g.con.await(t, "ready")
+	for i := range 3 {
+		cursor := c.Events().Cursor()
+		do("blockdev-add", `{"driver":"qcow2","node-name":"d0","file":{"driver":"file","filename":"`+image+`"}}`)
+		do("device_add", `{"driver":"virtio-blk-pci","id":"disk","drive":"d0","bus":"rp0"}`)
+		do("block_resize", `{"node-name":"d0","size":8388608}`) // whatever the guest is at
+		g.con.await(t, fmt.Sprintf("write-verify port=00:01.0 slot=0 plug=%d ", i+1))
+		do("block_resize", `{"node-name":"d0","size":2097152}`)
+		do("device_del", `{"id":"disk"}`)
+		_, err := c.WaitEvent(ctx, cursor, func(e qmp.Received) bool {
+			id, _ := e.Data.Get("device")
+			return e.Name == "DEVICE_DELETED" && id == "disk"
+		})
+		if err != nil {
+			t.Fatalf("cycle %d: %v\n%s", i, err, g.con)
+		}
+		do("blockdev-del", `{"node-name":"d0"}`)
+		qemuImg(t, "check", "-f", "qcow2", image)
+	}
+}
+
+// qcow2 on the machine: made, seen, resized, given back to QEMU's tools.
+func TestQcow2(t *testing.T) {
+	needQEMUImg(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "a.qcow2")
-	if out, err := exec.Command("qemu-img", "create", "-f", "qcow2", path, "1M").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	qemuImg(t, "create", "-f", "qcow2", path, "1M")
 	g := start(t, 0)
 	c := g.qmp(ctx)
 	do := func(name, args, want string) (answer any) {
@@ -198,7 +255,5 @@ func TestQcow2(t *testing.T) {
 		t.Errorf("%s, %v, %v; want %s", got, size, cluster, want)
 	}
 	do("blockdev-del", `{"node-name":"a"}`, "")
-	if out, err := exec.Command("qemu-img", "check", "-f", "qcow2", path).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	qemuImg(t, "check", "-f", "qcow2", path)
 }
