@@ -4,48 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/bql"
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/internal/sched/schedtest"
 )
 
-// How many schedules of each program are tried: all with few pre-emptions up to
-// a number, and random ones. That is less than a second for all; builds that
-// check more (-race) try fewer.
-const (
-	systematicRuns = 3000
-	randomRuns     = 1500
-	checkedShare   = 10
-)
-
-// explore runs a program under many schedules.
+// explore runs a program under many schedules: less than a second for all.
 func explore(t *testing.T, body func(w *sched.World)) {
 	t.Helper()
-	systematicRuns, randomRuns := systematicRuns, randomRuns
-	if aio.ChecksHome {
-		systematicRuns, randomRuns = systematicRuns/checkedShare, randomRuns/checkedShare
-	}
-	try := func(run int, ch sched.Chooser) sched.Outcome {
-		out := sched.Simulate(sched.Options{Chooser: ch}, body, nil)
-		if out.Failure != nil {
-			log := sched.Simulate(sched.Options{Chooser: sched.Replay(sched.ScheduleOf(out.Choices)), Log: true}, body, nil).Log
-			t.Fatalf("run %d, schedule %v: %v\n%s", run, sched.ScheduleOf(out.Choices), out.Failure, strings.Join(log, "\n"))
-		}
-		return out
-	}
-	d := &sched.DFS{Bound: 2}
-	for run := range systematicRuns {
-		if out := try(run, d); !d.Next(out.Choices) {
-			break
-		}
-	}
-	for run := range randomRuns {
-		try(systematicRuns+run, sched.Random(uint64(run), []int{8, 2, 16, 3}[run%4]))
-	}
+	schedtest.Explore(t, 6000, body)
 }
 
 // wait blocks the thread until what is scheduled in c by now has run: in two

@@ -32,6 +32,10 @@ var every = [...]int{16, 3, 8, 2}
 // shrinkRuns bounds the search for a shorter failing schedule.
 const shrinkRuns = 400
 
+// raceShare is how much less is tried with the race detector, which slows a run
+// down as much and has little to look at where one thread runs at a time.
+const raceShare = 10
+
 // Explore runs body under as many schedules as runs says, unless flags say
 // otherwise: half of them depth first with few pre-emptions, as far as there
 // are that many, the others at random. It fails t, at once, with the first
@@ -44,6 +48,9 @@ func Explore(t *testing.T, runs int, body func(w *sched.World)) {
 		return
 	}
 	runs = int(float64(runs) * *scale)
+	if raceDetector {
+		runs /= raceShare
+	}
 	for d := (&sched.DFS{Bound: preemptions}); e.runs < runs/2; {
 		if out := e.run(d); !d.Next(out.Choices) {
 			break
