@@ -6,7 +6,7 @@ LINTERS := bin/golangci-lint bin/staticcheck bin/govulncheck
 BENCH   ?= .
 DURATION ?= 30m
 
-.PHONY: help test race sim mutants torture lint fmt-check fuzz-smoke bench e2e demo seeds generate-check guest-check clean
+.PHONY: help test race sim mutants torture lint fmt-check fuzz-smoke bench e2e demo seeds generate-check guest-check conformance clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ generate-check: ## regenerate code and fail if anything changes
 
 guest-check: ## rebuild the demo guest and compare it with the committed ELF
 	$(MAKE) -C guest/demo check
+
+conformance: ## hold qmptest's conversations with a server (QMP=unix:PATH or tcp:HOST:PORT)
+	cd test && QMP_SERVER='$(QMP)' $(GO) test -count=1 -run 'TestConformance/server' -v .
 
 clean: ## remove built tools and binaries
 	rm -rf bin .cache
