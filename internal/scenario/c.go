@@ -1,7 +1,5 @@
 package scenario
 
-import "github.com/backplane-vm/backplane/internal/monitor"
-
 // scenarioC never changes.
 var scenarioC = &Scenario{
 	Letter: "C",
@@ -10,9 +8,6 @@ var scenarioC = &Scenario{
 		"While that command's drain takes its time, the main loop has to serve everybody else; QEMU 10.0.2 hangs.",
 	Ports: 1,
 	Run:   runC,
-	Expect: map[monitor.Policy]Verdict{
-		monitor.Nested: Deadlocked, monitor.Split: Deadlocked, monitor.IOHandler: Deadlocked,
-	},
 }
 
 // stay has a vCPU enter a read-side section and stay there until leave is set.

@@ -1,7 +1,5 @@
 package scenario
 
-import "github.com/backplane-vm/backplane/internal/monitor"
-
 // scenarioK never changes.
 var scenarioK = &Scenario{
 	Letter: "K",
@@ -10,11 +8,6 @@ var scenarioK = &Scenario{
 		"is left behind, and the next client can use the id.",
 	Ports: 1,
 	Run:   runK,
-	// The commands of the second client wait with the main loop until the vCPU
-	// leaves, which here it does only for them.
-	Expect: map[monitor.Policy]Verdict{
-		monitor.Nested: Deadlocked, monitor.Split: Deadlocked, monitor.IOHandler: Deadlocked,
-	},
 }
 
 func runK(l *Lab) {

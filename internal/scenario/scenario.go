@@ -13,10 +13,6 @@ type Scenario struct {
 	About  string // what happens, and what must not
 	Ports  int    // root ports that the lab has
 	Run    func(l *Lab)
-
-	// Expect says what exploration finds under each policy; a policy that is
-	// absent is fine.
-	Expect map[monitor.Policy]Verdict
 }
 
 // A Verdict is what exploration says of a scenario under a policy.

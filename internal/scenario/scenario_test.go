@@ -179,6 +179,27 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// The table has a row for each scenario, and none is in vain: each policy but
+// ours fails somewhere, and ours nowhere.
+func TestExpectations(t *testing.T) {
+	if len(expectations) != len(All()) || len(expectations["A"]) != len(monitor.Policies()) {
+		t.Errorf("%d rows of %d columns, %d scenarios, %d policies", len(expectations), len(expectations["A"]), len(All()), len(monitor.Policies()))
+	}
+	for _, p := range monitor.Policies() {
+		failing := 0
+		for _, s := range All() {
+			if v := s.Expected(p); v == "" {
+				t.Errorf("%s under %s has no verdict", s.Letter, p)
+			} else if v != Fine {
+				failing++
+			}
+		}
+		if (failing == 0) != (p == monitor.Ours) {
+			t.Errorf("%s fails in %d scenarios", p, failing)
+		}
+	}
+}
+
 // A run with equal choices is equal, to the last line of its schedule.
 func TestDeterministic(t *testing.T) {
 	registry := newRegistry(t)

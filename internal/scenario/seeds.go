@@ -10,17 +10,6 @@ import (
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// Expected is what exploration has to find under a policy.
-func (s *Scenario) Expected(policy monitor.Policy) Verdict {
-	if v, ok := s.Expect[policy]; ok {
-		return v
-	}
-	return Fine
-}
-
-// Expected is what exploration has to find in the cell.
-func (c *Cell) Expected() Verdict { return c.Scenario.Expected(c.Policy) }
-
 // A Seed is a failing schedule that is kept.
 type Seed struct {
 	Scenario *Scenario

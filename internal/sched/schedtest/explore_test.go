@@ -17,12 +17,12 @@ func inversion(w *sched.World) {
 		b.Lock()
 		defer b.Unlock()
 		a.Lock()
-		a.Unlock()
+		defer a.Unlock()
 	})
 	a.Lock()
 	defer a.Unlock()
 	b.Lock()
-	b.Unlock()
+	defer b.Unlock()
 }
 
 // What is explored is as much as was asked for, and no two threads in one
