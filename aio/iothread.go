@@ -32,6 +32,9 @@ func NewIOThread(w *sched.World, name string) *IOThread {
 	return t
 }
 
+// ThreadID returns a number that tells the goroutine from others of its World.
+func (t *IOThread) ThreadID() uint64 { return t.thread.ID() }
+
 // Stop runs what has been scheduled, ends the goroutine and waits for it, then
 // ends the coroutines that are left, on the caller's goroutine. It must not be
 // called from the IOThread's own callbacks.

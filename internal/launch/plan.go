@@ -21,14 +21,19 @@ const defaultRAM = 128 << 20
 // plan is a command line that has been read and checked as far as that is
 // possible without a machine.
 type plan struct {
-	cpus           int
+	cpus, maxCPUs  int
 	ram            uint64
 	kernel, append string
 	name, uuid     string
 	paused         bool // -S
 	defaults       bool // no -nodefaults
 	nographic      bool
-	monitorGiven   bool // -monitor, -mon, -qmp
+	monitorGiven   bool                          // -monitor, -mon, -qmp
+	objects        []located[*api.ObjectOptions] // -object
+	mainMemory     string                        // -machine memory-backend=
+	slots          uint64                        // -m slots=, maxmem=
+	maxRAM         uint64
+	actions        api.SetActionArgs // -action, -no-reboot, -no-shutdown
 	nodes          []located[*api.BlockdevOptions]
 	drives         []located[opts.Drive]
 	devices        []located[deviceArgs]
@@ -105,6 +110,10 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) (err error) {
 		return f.Wrap(p.takeSize(f))
 	case "blockdev", "drive", "device":
 		return f.Wrap(p.takeDevice(f, registry))
+	case "object":
+		return f.Wrap(p.takeObject(f))
+	case "action", "no-reboot", "no-shutdown":
+		return f.Wrap(p.takeAction(f))
 	case "chardev":
 		if f.Value == "help" || f.Value == "?" {
 			p.help = chardev.Help()
@@ -182,6 +191,8 @@ func (p *plan) takeMachine(text string) error {
 			if err := p.takeAccel(s); err != nil {
 				return err
 			}
+		case "memory-backend":
+			p.mainMemory = s
 		default:
 			return qerr.New("Property 'virt-machine.%s' not found", key)
 		}
@@ -212,19 +223,13 @@ func (p *plan) takeSize(f opts.Flag) error {
 		if err != nil {
 			return err
 		}
-		if t.CPUs != t.MaxCPUs {
-			return qerr.New("machine does not support hot-plugging CPUs")
-		}
-		p.cpus = t.CPUs
+		p.cpus, p.maxCPUs = t.CPUs, t.MaxCPUs
 	case "m":
 		mem, err := opts.ParseMemory(f.Value, defaultRAM)
 		if err != nil {
 			return err
 		}
-		if mem.MaxSize != mem.Size || mem.Slots != 0 {
-			return qerr.New("memory hotplug is not supported by this build")
-		}
-		p.ram = mem.Size
+		p.ram, p.slots, p.maxRAM = mem.Size, mem.Slots, mem.MaxSize
 	case "name":
 		o, err := opts.ParseOpts(f.Value, "guest")
 		if err != nil {
@@ -265,11 +270,7 @@ func (p *plan) takeDevice(f opts.Flag, registry *qdev.Registry) error {
 }
 
 func decodeNode(d *qobject.Dict, json bool) (*api.BlockdevOptions, error) {
-	flavour := visit.Keyval
-	if json {
-		flavour = visit.JSON
-	}
-	in := visit.New(d, flavour)
+	in := visit.New(d, flavour(json))
 	o := api.DecodeBlockdevOptions(in)
 	return &o, in.Err()
 }

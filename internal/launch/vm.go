@@ -75,8 +75,9 @@ func (vm *VM) build() error {
 	p := vm.plan
 	p.planTerminal()
 	cfg := virt.Config{
-		Config: machine.Config{Name: p.name, UUID: p.uuid, Registry: vm.registry, Warn: vm.options.Warn},
-		CPUs:   p.cpus, RAM: p.ram, Kernel: p.kernel, Append: p.append, Serial: vm.options.Console,
+		Config:  machine.Config{Name: p.name, UUID: p.uuid, Registry: vm.registry, Warn: vm.options.Warn},
+		Objects: p.makeObjects, MemoryBackend: p.mainMemory, MaxCPUs: p.maxCPUs, Slots: p.slots, MaxRAM: p.maxRAM,
+		CPUs: p.cpus, RAM: p.ram, Kernel: p.kernel, Append: p.append, Serial: vm.options.Console,
 	}
 	if cfg.Serial == nil && len(p.serials) > 0 {
 		vm.console = new(console)
@@ -87,6 +88,7 @@ func (vm *VM) build() error {
 		return err
 	}
 	vm.Machine = m
+	m.Locked("actions", func() { monitor.SetActions(m, &p.actions) })
 	vm.chardevs = chardev.NewSet(m.World, chardev.SetConfig{
 		Terminal: vm.options.Terminal, Exit: vm.terminate, Inform: vm.options.Warn,
 	})

@@ -60,6 +60,7 @@ const layers = `
 	internal/mem, internal/qom < internal/qdev;
 
 	# Backends.
+	internal/mem, internal/qom < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
 	BASE, internal/qom, golang.org/x/sys/unix, internal/block/qcow2 < internal/block;
 	BASE, internal/qom, golang.org/x/sys/unix, golang.org/x/term < internal/chardev;
@@ -80,7 +81,7 @@ const layers = `
 	NONE < guest/demo, internal/fdt;
 	internal/riscv/aclint, internal/riscv/plic, internal/riscv/finisher, internal/riscv/loader,
 	internal/riscv/uart16550, internal/virtio/blk, internal/virtio/rng, guest/demo < internal/machine/virt;
-	internal/pci, internal/riscv, internal/block, internal/chardev < internal/machine;
+	internal/backend, internal/pci, internal/riscv, internal/block, internal/chardev < internal/machine;
 	internal/machine, internal/fdt < internal/machine/virt;
 	internal/machine/virt, qapi/api, qapi/schema, hmp/view < internal/monitor;
 

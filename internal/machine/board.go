@@ -8,6 +8,9 @@ type Board interface {
 	Type() string
 	// RAMSize is the size of main memory in bytes.
 	RAMSize() uint64
+	// DeviceTree returns the flattened device tree that the guest was given;
+	// the caller must not change it.
+	DeviceTree() []byte
 	// PCI returns the roots of the PCI hierarchies.
 	PCI() []*pci.Host
 }

@@ -26,6 +26,14 @@ type DeviceDeleted struct{ ID, Path string }
 // DeviceUnplugError says that the guest refused to let a device go.
 type DeviceUnplugError struct{ ID, Path string }
 
+// DumpCompleted says that the guest's memory has been written down, or why not.
+type DumpCompleted struct {
+	Status           string // in QEMU's words (enum DumpStatus)
+	Completed, Total int64  // bytes
+	Error            string // "" for none
+}
+
+func (DumpCompleted) event()     {}
 func (Stopped) event()           {}
 func (Resumed) event()           {}
 func (WasReset) event()          {}
@@ -37,6 +45,10 @@ func (DeviceUnplugError) event() {}
 // Observe has f called for every event, under the BQL and in order. f must
 // not block. It is for use before Start.
 func (m *Machine) Observe(f func(Event)) { m.observers = append(m.observers, f) }
+
+// Emit tells the observers. The caller holds the BQL. It is for what monitors
+// do to the machine; the machine tells of itself.
+func (m *Machine) Emit(e Event) { m.emit(e) }
 
 func (m *Machine) emit(e Event) {
 	m.BQL.AssertHeld()

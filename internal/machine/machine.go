@@ -50,6 +50,9 @@ type Config struct {
 	// Refuse, if set and it returns an error, makes device_add and device_del
 	// fail; see qdev.Config.
 	Refuse func(command string) error
+	// Object is what stands at /machine in the object tree; nil means a
+	// container.
+	Object *qom.Object
 	// Warn takes messages for whoever runs the machine; nil drops them. It
 	// may be called from any thread and must not block for long.
 	Warn func(text string)
@@ -79,7 +82,9 @@ type Machine struct {
 	resets    []func()
 
 	stateLock coro.Mutex // held across a change of run state
-	state     RunState   // BQL
+	state     RunState   // BQL, as the next
+	ending    bool       // for good
+	actions   Actions
 	reachable atomic.Bool
 	shutdown  chan struct{} // closed once shutdown has been asked for
 	cause     ShutdownCause // BQL, as the next
@@ -98,7 +103,7 @@ func New(c Config) *Machine {
 	if w == nil {
 		w = sched.NewWorld()
 	}
-	m := &Machine{Config: c, World: w, BQL: bql.New(w), state: Prelaunch, shutdown: make(chan struct{})}
+	m := &Machine{Config: c, World: w, BQL: bql.New(w), state: Prelaunch, actions: defaultActions(), shutdown: make(chan struct{})}
 	m.RCU = rcu.New(rcu.Options{World: w, Around: func(t *sched.Thread, batch func()) {
 		m.BQL.Lock(t, "call_rcu")
 		defer m.BQL.Unlock(t)
@@ -118,7 +123,14 @@ func (m *Machine) makeTrees() {
 	m.Memory = m.Map.Container(nil, "system", mem.Whole)
 	m.System = m.Map.NewAddressSpace("memory", m.Memory)
 	m.QOM = qom.NewTree(m.Registry.Types)
-	for _, path := range []string{"/backend", "/machine", "/objects", "/chardevs"} { // where clients look
+	for _, path := range []string{"/chardevs", "/objects", "/machine", "/backend"} { // where clients look, in QEMU's order
+		if path == "/machine" && m.Object != nil {
+			if err := m.QOM.Root.AddChild("machine", m.Object); err != nil {
+				panic("machine: " + err.Error())
+			}
+			m.Object.Unref() // the tree's reference stays
+			continue
+		}
 		m.QOM.Container(path)
 	}
 	m.Devices = qdev.New(qdev.Config{
@@ -194,6 +206,7 @@ func (m *Machine) Close() {
 		m.Loop.Close()
 		m.Devices.Close()
 		m.System.Close()
+		m.QOM.Container("/objects").Clear()
 	})
 	m.Pool.Close()
 	m.RCU.Close() // finalises the devices

@@ -12,7 +12,8 @@ const (
 	Prelaunch RunState = "prelaunch" // made with -S and not yet started
 	Running   RunState = "running"
 	Paused    RunState = "paused"
-	Shutdown  RunState = "shutdown" // ending
+	SaveVM    RunState = "save-vm"  // stands still while its memory is written down
+	Shutdown  RunState = "shutdown" // ending, or the guest has shut down and the machine was told to stay
 )
 
 // ShutdownCause says why a machine resets or ends, in QEMU's words (enum
@@ -35,24 +36,68 @@ func (c ShutdownCause) Guest() bool {
 	return c == GuestShutdown || c == GuestReset || c == GuestPanic
 }
 
+// host reports whether whoever runs the machine asked for its end.
+func (c ShutdownCause) host() bool { return c == HostQMPQuit || c == HostSignal || c == HostUI }
+
+// Actions is what happens when something ends, in QEMU's words. Nothing on
+// this machine panics or watches yet; what is set for that is kept.
+type Actions struct {
+	Reboot   string // "reset" or "shutdown"
+	Shutdown string // "poweroff" or "pause"
+	Panic    string
+	Watchdog string
+}
+
+func defaultActions() Actions {
+	return Actions{Reboot: "reset", Shutdown: "poweroff", Panic: "shutdown", Watchdog: "reset"}
+}
+
+// Actions returns what happens when something ends, to be read and changed
+// under the BQL.
+func (m *Machine) Actions() *Actions { return &m.actions }
+
 // State returns the run state. The caller holds the BQL.
 func (m *Machine) State() RunState { return m.state }
+
+// NeedsReset reports whether the guest has shut down and can only go on after
+// a reset. The caller holds the BQL.
+func (m *Machine) NeedsReset() bool { return m.state == Shutdown && !m.ending }
 
 // Stop stops the guest and returns once no CPU executes. It yields; the caller
 // is a coroutine that runs under the BQL, and no CPU.
 func (m *Machine) Stop(co *coro.Co) {
 	m.stateLock.Lock(co)
 	defer m.stateLock.Unlock(co)
+	m.stop(co, Paused)
+}
+
+// stop leaves the state running for state and tells whether it did. The caller
+// holds stateLock.
+func (m *Machine) stop(co *coro.Co, state RunState) bool {
 	if m.state != Running {
-		return
+		return false
 	}
 	m.pauseCPUs(co)
 	if m.state != Running { // shut down meanwhile
-		return
+		return false
 	}
 	m.Virtual.Stop()
-	m.state = Paused
+	m.state = state
 	m.emit(Stopped{})
+	return true
+}
+
+// Still runs f while no CPU executes and nobody changes that. A guest that was
+// running goes on afterwards. It yields, and so may f; the caller is as for
+// Stop.
+func (m *Machine) Still(co *coro.Co, f func()) {
+	m.stateLock.Lock(co)
+	defer m.stateLock.Unlock(co)
+	was := m.stop(co, SaveVM)
+	f()
+	if was && m.state == SaveVM {
+		m.resume()
+	}
 }
 
 // Cont lets the guest execute. It yields only to an earlier change of state.
@@ -63,6 +108,10 @@ func (m *Machine) Cont(co *coro.Co) {
 	if m.state == Running || m.state == Shutdown {
 		return
 	}
+	m.resume()
+}
+
+func (m *Machine) resume() {
 	m.state = Running
 	m.Virtual.Start()
 	m.emit(Resumed{})
@@ -70,8 +119,14 @@ func (m *Machine) Cont(co *coro.Co) {
 }
 
 // Reset puts CPUs and devices into their reset state and lets the guest go on
-// if it was executing. Like Stop it is for coroutines.
+// if it was executing; a guest that was not is as if it had never run. If
+// resets are to end the machine, it does that instead. Like Stop it is for
+// coroutines.
 func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) {
+	if m.actions.Reboot == "shutdown" {
+		m.shutDown(co, cause)
+		return
+	}
 	m.stateLock.Lock(co)
 	defer m.stateLock.Unlock(co)
 	m.pauseCPUs(co)
@@ -80,8 +135,11 @@ func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) {
 		c.hart.Reset()
 	}
 	m.emit(WasReset{Cause: cause})
-	if m.state == Running {
+	switch {
+	case m.state == Running:
 		m.resumeCPUs()
+	case !m.ending:
+		m.state = Prelaunch
 	}
 }
 
@@ -104,11 +162,38 @@ func (m *Machine) RequestPowerdown() { m.emit(PoweringDown{}) }
 
 // RequestShutdown announces the machine's end and wakes whoever waits for it
 // ([Machine.ShutdownRequested]); that one closes the machine. CPUs stop soon.
-// The caller holds the BQL. Only the first request counts.
+// The caller holds the BQL. Only the first request counts. If a guest that
+// shuts down is to pause, that is what happens, soon.
 func (m *Machine) RequestShutdown(cause ShutdownCause) {
-	if m.state == Shutdown {
+	if m.stays(cause) {
+		m.Loop.IOHandler.Spawn("shutdown", func(co *coro.Co) { m.shutDown(co, cause) })
 		return
 	}
+	m.end(cause)
+}
+
+// stays reports whether a shutdown for that cause only pauses the machine.
+func (m *Machine) stays(cause ShutdownCause) bool {
+	return m.actions.Shutdown == "pause" && !cause.host() && !m.ending
+}
+
+// shutDown ends the machine, or pauses it if that is what a shutdown does.
+func (m *Machine) shutDown(co *coro.Co, cause ShutdownCause) {
+	if !m.stays(cause) {
+		m.end(cause)
+		return
+	}
+	m.emit(ShuttingDown{Cause: cause})
+	m.stateLock.Lock(co)
+	defer m.stateLock.Unlock(co)
+	m.stop(co, Shutdown)
+}
+
+func (m *Machine) end(cause ShutdownCause) {
+	if m.ending {
+		return
+	}
+	m.ending = true
 	m.state = Shutdown
 	m.cause = cause
 	for _, c := range m.cpus {

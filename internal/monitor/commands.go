@@ -17,6 +17,9 @@ import (
 type handlers struct {
 	s *Set
 	m *machine.Machine
+
+	migrationEvents bool // the capability; BQL, as the next
+	dump            dump // the latest
 }
 
 // bindCommands makes the tables of QMP and HMP commands.

@@ -19,6 +19,9 @@ func (h *handlers) Stop(co *coro.Co, _ *qmp.Call) error {
 }
 
 func (h *handlers) Cont(co *coro.Co, _ *qmp.Call) error {
+	if h.m.NeedsReset() {
+		return qerr.New("Resetting the Virtual Machine is required")
+	}
 	h.m.Cont(co)
 	return nil
 }
@@ -84,8 +87,4 @@ func (h *handlers) QueryHotpluggableCpus(*qmp.Call) ([]api.HotpluggableCPU, erro
 
 func (h *handlers) QueryMemorySizeSummary(*qmp.Call) (*api.MemoryInfo, error) {
 	return &api.MemoryInfo{BaseMemory: h.m.Board.RAMSize()}, nil
-}
-
-func (h *handlers) QueryIothreads(*qmp.Call) ([]api.IOThreadInfo, error) {
-	return []api.IOThreadInfo{}, nil
 }

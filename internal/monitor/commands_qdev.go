@@ -40,7 +40,7 @@ func (h *handlers) DeviceListProperties(_ *qmp.Call, args *api.DeviceListPropert
 	if err != nil {
 		return nil, err
 	}
-	return propertyInfos(props, true), nil
+	return propertyInfos(props, described|defaults), nil
 }
 
 func (h *handlers) QomList(_ *qmp.Call, args *api.QomListArgs) ([]api.ObjectPropertyInfo, error) {
@@ -48,34 +48,41 @@ func (h *handlers) QomList(_ *qmp.Call, args *api.QomListArgs) ([]api.ObjectProp
 	if err != nil {
 		return nil, err
 	}
-	return propertyInfos(props, false), nil
+	return propertyInfos(props, 0), nil
 }
 
 func (h *handlers) QomListProperties(_ *qmp.Call, args *api.QomListPropertiesArgs) ([]api.ObjectPropertyInfo, error) {
-	if _, ok := h.m.QOM.Types.Lookup(args.Typename); !ok {
+	types := h.m.QOM.Types
+	t, ok := types.Lookup(args.Typename)
+	if !ok {
 		return nil, qerr.Newc(qerr.DeviceNotFound, "Class '%s' not found", args.Typename)
 	}
-	if !h.m.QOM.Types.Is(args.Typename, "device") {
-		return nil, qerr.New("Parameter 'typename' expects a device type on this machine")
+	if types.Is(args.Typename, "device") {
+		return propertyInfos(h.m.Devices.Registry().TypeProperties(args.Typename), described), nil
 	}
-	props, err := h.m.Devices.Registry().ListProperties(args.Typename)
-	if err != nil {
-		return nil, err
+	props := []*qom.Property{qom.TypeProperty()}
+	if t.Class != nil {
+		props = append(props, t.Class.Properties()...)
 	}
-	return propertyInfos(props, true), nil
+	return propertyInfos(props, described), nil
 }
 
-// propertyInfos puts properties into QMP's form, with what is said of a class
-// beyond name and type if described is set.
-func propertyInfos(props []*qom.Property, described bool) []api.ObjectPropertyInfo {
+// What is said of a property besides name and type.
+const (
+	described = 1 << iota
+	defaults
+)
+
+// propertyInfos puts properties into QMP's form, with what detail asks for.
+func propertyInfos(props []*qom.Property, detail int) []api.ObjectPropertyInfo {
 	list := make([]api.ObjectPropertyInfo, 0, len(props))
 	for _, p := range props {
 		info := api.ObjectPropertyInfo{Name: p.Name, Type: p.Type}
-		if described {
+		if detail&described != 0 {
 			info.Description = optional(p.Description)
-			if p.HasDefault {
-				info.DefaultValue = &p.Default
-			}
+		}
+		if detail&defaults != 0 && p.HasDefault {
+			info.DefaultValue = &p.Default
 		}
 		list = append(list, info)
 	}

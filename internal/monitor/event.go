@@ -32,6 +32,11 @@ func wire(e machine.Event) qmp.Event {
 		return api.EventShutdown(api.ShutdownEvent{Guest: e.Cause.Guest(), Reason: api.ShutdownCause(e.Cause)})
 	case machine.DeviceDeleted:
 		return api.EventDeviceDeleted(api.DeviceDeletedEvent{Device: optional(e.ID), Path: e.Path})
+	case machine.DumpCompleted:
+		return api.EventDumpCompleted(api.DumpCompletedEvent{
+			Result: api.DumpQueryResult{Status: api.DumpStatus(e.Status), Completed: e.Completed, Total: e.Total},
+			Error:  optional(e.Error),
+		})
 	case machine.DeviceUnplugError:
 		return api.EventDeviceUnplugGuestError(api.DeviceUnplugGuestErrorEvent{Device: optional(e.ID), Path: e.Path})
 	}

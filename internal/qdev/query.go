@@ -32,6 +32,22 @@ func (r *Registry) ListProperties(class string) ([]*qom.Property, error) {
 	return list, nil
 }
 
+// TypeProperties returns what qom-list-properties lists of a type of device:
+// "type", what every device has, the class's properties and parts.
+func (r *Registry) TypeProperties(name string) []*qom.Property {
+	list := append([]*qom.Property{qom.TypeProperty()}, deviceProperties()...)
+	c := r.classes[name]
+	if c == nil || c.table == nil {
+		return list
+	}
+	list = append(list, c.table.all[c.table.hidden:]...)
+	for i := range c.table.parts {
+		p := &c.table.parts[i]
+		list = append(list, &qom.Property{Name: p.name, Type: "child<" + p.class.Name + ">"})
+	}
+	return list
+}
+
 // Help returns the text of "-device CLASS,help". It takes aliases.
 func (r *Registry) Help(class string) (string, error) {
 	c, err := r.creatable(class)

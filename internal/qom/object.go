@@ -88,6 +88,9 @@ func (o *Object) Unref() {
 	}
 }
 
+// Clear takes all children out.
+func (o *Object) Clear() { o.dropChildren() }
+
 func (o *Object) dropChildren() {
 	for {
 		i := slices.IndexFunc(o.props, func(p *Property) bool { return p.child != nil })
@@ -155,6 +158,14 @@ func (o *Object) Children() iter.Seq[*Object] {
 	}
 }
 
+// Walk calls f for o and all that is below it.
+func (o *Object) Walk(f func(*Object)) {
+	f(o)
+	for c := range o.Children() {
+		c.Walk(f)
+	}
+}
+
 // Path returns the canonical path: "/" for a root, and for an object that is
 // not in a tree the path from its topmost ancestor.
 func (o *Object) Path() string {
@@ -204,11 +215,12 @@ func (o *Object) Property(name string) *Property {
 	return nil
 }
 
-// Properties returns all properties: "type", the class's, the instance's.
+// Properties returns all properties: "type", the class's, the instance's, these
+// in QEMU's order.
 func (o *Object) Properties() []*Property {
 	out := []*Property{typeProperty}
 	if o.class != nil {
 		out = append(out, o.class.Properties()...)
 	}
-	return append(out, o.props...)
+	return append(out, inTableOrder(o.props)...)
 }

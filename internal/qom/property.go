@@ -30,6 +30,9 @@ var typeProperty = &Property{
 	Get: func(o *Object) (any, error) { return o.typ, nil },
 }
 
+// TypeProperty returns the property that every object has first.
+func TypeProperty() *Property { return typeProperty }
+
 // Get returns the value of the property called name.
 func (o *Object) Get(name string) (any, error) {
 	p := o.Property(name)

@@ -11,6 +11,7 @@ type Type struct {
 	Name     string
 	Parent   string // "" only for "object"
 	Abstract bool
+	Class    Class // the properties of its objects besides "type"; nil for none
 }
 
 // Types is a table of types. Build it before the machine runs; reading it is

@@ -145,6 +145,9 @@ func (board) Type() string { return "virt" }
 // RAMSize implements machine.Board.
 func (board) RAMSize() uint64 { return 0 }
 
+// DeviceTree implements machine.Board.
+func (board) DeviceTree() []byte { return nil }
+
 // PCI implements machine.Board.
 func (b board) PCI() []*pci.Host { return []*pci.Host{b.l.PCI.Host()} }
 

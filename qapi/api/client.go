@@ -419,3 +419,617 @@ func (c Client) QueryPci(ctx context.Context) ([]PciInfo, error) {
 	r := visit.List(in, DecodePciInfo)
 	return r, misread("query-pci", in.Err())
 }
+
+// WatchdogSetAction calls watchdog-set-action.
+func (c Client) WatchdogSetAction(ctx context.Context, args *WatchdogSetActionArgs) error {
+	return c.Execute(ctx, "watchdog-set-action", args, nil)
+}
+
+// SetAction calls set-action.
+func (c Client) SetAction(ctx context.Context, args *SetActionArgs) error {
+	return c.Execute(ctx, "set-action", args, nil)
+}
+
+// JobPause calls job-pause.
+func (c Client) JobPause(ctx context.Context, args *JobPauseArgs) error {
+	return c.Execute(ctx, "job-pause", args, nil)
+}
+
+// JobResume calls job-resume.
+func (c Client) JobResume(ctx context.Context, args *JobResumeArgs) error {
+	return c.Execute(ctx, "job-resume", args, nil)
+}
+
+// JobCancel calls job-cancel.
+func (c Client) JobCancel(ctx context.Context, args *JobCancelArgs) error {
+	return c.Execute(ctx, "job-cancel", args, nil)
+}
+
+// JobComplete calls job-complete.
+func (c Client) JobComplete(ctx context.Context, args *JobCompleteArgs) error {
+	return c.Execute(ctx, "job-complete", args, nil)
+}
+
+// JobDismiss calls job-dismiss.
+func (c Client) JobDismiss(ctx context.Context, args *JobDismissArgs) error {
+	return c.Execute(ctx, "job-dismiss", args, nil)
+}
+
+// JobFinalize calls job-finalize.
+func (c Client) JobFinalize(ctx context.Context, args *JobFinalizeArgs) error {
+	return c.Execute(ctx, "job-finalize", args, nil)
+}
+
+// QueryJobs calls query-jobs.
+func (c Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {
+	in, err := c.ask(ctx, "query-jobs", nil)
+	if err != nil {
+		var none []JobInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeJobInfo)
+	return r, misread("query-jobs", in.Err())
+}
+
+// QueryBlockJobs calls query-block-jobs.
+func (c Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
+	in, err := c.ask(ctx, "query-block-jobs", nil)
+	if err != nil {
+		var none []BlockJobInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeBlockJobInfo)
+	return r, misread("query-block-jobs", in.Err())
+}
+
+// BlockJobSetSpeed calls block-job-set-speed.
+func (c Client) BlockJobSetSpeed(ctx context.Context, args *BlockJobSetSpeedArgs) error {
+	return c.Execute(ctx, "block-job-set-speed", args, nil)
+}
+
+// BlockJobCancel calls block-job-cancel.
+func (c Client) BlockJobCancel(ctx context.Context, args *BlockJobCancelArgs) error {
+	return c.Execute(ctx, "block-job-cancel", args, nil)
+}
+
+// BlockJobPause calls block-job-pause.
+func (c Client) BlockJobPause(ctx context.Context, args *BlockJobPauseArgs) error {
+	return c.Execute(ctx, "block-job-pause", args, nil)
+}
+
+// BlockJobResume calls block-job-resume.
+func (c Client) BlockJobResume(ctx context.Context, args *BlockJobResumeArgs) error {
+	return c.Execute(ctx, "block-job-resume", args, nil)
+}
+
+// BlockJobComplete calls block-job-complete.
+func (c Client) BlockJobComplete(ctx context.Context, args *BlockJobCompleteArgs) error {
+	return c.Execute(ctx, "block-job-complete", args, nil)
+}
+
+// BlockJobDismiss calls block-job-dismiss.
+func (c Client) BlockJobDismiss(ctx context.Context, args *BlockJobDismissArgs) error {
+	return c.Execute(ctx, "block-job-dismiss", args, nil)
+}
+
+// BlockJobFinalize calls block-job-finalize.
+func (c Client) BlockJobFinalize(ctx context.Context, args *BlockJobFinalizeArgs) error {
+	return c.Execute(ctx, "block-job-finalize", args, nil)
+}
+
+// QueryPrManagers calls query-pr-managers.
+func (c Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
+	in, err := c.ask(ctx, "query-pr-managers", nil)
+	if err != nil {
+		var none []PRManagerInfo
+		return none, err
+	}
+	r := visit.List(in, DecodePRManagerInfo)
+	return r, misread("query-pr-managers", in.Err())
+}
+
+// QueryBlockExports calls query-block-exports.
+func (c Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {
+	in, err := c.ask(ctx, "query-block-exports", nil)
+	if err != nil {
+		var none []BlockExportInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeBlockExportInfo)
+	return r, misread("query-block-exports", in.Err())
+}
+
+// QueryRxFilter calls query-rx-filter.
+func (c Client) QueryRxFilter(ctx context.Context, args *QueryRxFilterArgs) ([]RxFilterInfo, error) {
+	in, err := c.ask(ctx, "query-rx-filter", args)
+	if err != nil {
+		var none []RxFilterInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeRxFilterInfo)
+	return r, misread("query-rx-filter", in.Err())
+}
+
+// QueryRocker calls query-rocker.
+func (c Client) QueryRocker(ctx context.Context, args *QueryRockerArgs) (*RockerSwitch, error) {
+	in, err := c.ask(ctx, "query-rocker", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeRockerSwitch(in)
+	return &r, misread("query-rocker", in.Err())
+}
+
+// QueryRockerPorts calls query-rocker-ports.
+func (c Client) QueryRockerPorts(ctx context.Context, args *QueryRockerPortsArgs) ([]RockerPort, error) {
+	in, err := c.ask(ctx, "query-rocker-ports", args)
+	if err != nil {
+		var none []RockerPort
+		return none, err
+	}
+	r := visit.List(in, DecodeRockerPort)
+	return r, misread("query-rocker-ports", in.Err())
+}
+
+// QueryTpmModels calls query-tpm-models.
+func (c Client) QueryTpmModels(ctx context.Context) ([]TpmModel, error) {
+	in, err := c.ask(ctx, "query-tpm-models", nil)
+	if err != nil {
+		var none []TpmModel
+		return none, err
+	}
+	r := visit.List(in, DecodeTpmModel)
+	return r, misread("query-tpm-models", in.Err())
+}
+
+// QueryTpmTypes calls query-tpm-types.
+func (c Client) QueryTpmTypes(ctx context.Context) ([]TpmType, error) {
+	in, err := c.ask(ctx, "query-tpm-types", nil)
+	if err != nil {
+		var none []TpmType
+		return none, err
+	}
+	r := visit.List(in, DecodeTpmType)
+	return r, misread("query-tpm-types", in.Err())
+}
+
+// QueryTpm calls query-tpm.
+func (c Client) QueryTpm(ctx context.Context) ([]TPMInfo, error) {
+	in, err := c.ask(ctx, "query-tpm", nil)
+	if err != nil {
+		var none []TPMInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeTPMInfo)
+	return r, misread("query-tpm", in.Err())
+}
+
+// QueryVnc calls query-vnc.
+func (c Client) QueryVnc(ctx context.Context) (*VncInfo, error) {
+	in, err := c.ask(ctx, "query-vnc", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeVncInfo(in)
+	return &r, misread("query-vnc", in.Err())
+}
+
+// QuerySpice calls query-spice.
+func (c Client) QuerySpice(ctx context.Context) (*SpiceInfo, error) {
+	in, err := c.ask(ctx, "query-spice", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeSpiceInfo(in)
+	return &r, misread("query-spice", in.Err())
+}
+
+// QueryMice calls query-mice.
+func (c Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
+	in, err := c.ask(ctx, "query-mice", nil)
+	if err != nil {
+		var none []MouseInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeMouseInfo)
+	return r, misread("query-mice", in.Err())
+}
+
+// QueryDisplayOptions calls query-display-options.
+func (c Client) QueryDisplayOptions(ctx context.Context) (*DisplayOptions, error) {
+	in, err := c.ask(ctx, "query-display-options", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeDisplayOptions(in)
+	return &r, misread("query-display-options", in.Err())
+}
+
+// QueryMigrateCapabilities calls query-migrate-capabilities.
+func (c Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapabilityStatus, error) {
+	in, err := c.ask(ctx, "query-migrate-capabilities", nil)
+	if err != nil {
+		var none []MigrationCapabilityStatus
+		return none, err
+	}
+	r := visit.List(in, DecodeMigrationCapabilityStatus)
+	return r, misread("query-migrate-capabilities", in.Err())
+}
+
+// MigrateSetCapabilities calls migrate-set-capabilities.
+func (c Client) MigrateSetCapabilities(ctx context.Context, args *MigrateSetCapabilitiesArgs) error {
+	return c.Execute(ctx, "migrate-set-capabilities", args, nil)
+}
+
+// QueryXenReplicationStatus calls query-xen-replication-status.
+func (c Client) QueryXenReplicationStatus(ctx context.Context) (*ReplicationStatus, error) {
+	in, err := c.ask(ctx, "query-xen-replication-status", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeReplicationStatus(in)
+	return &r, misread("query-xen-replication-status", in.Err())
+}
+
+// QueryColoStatus calls query-colo-status.
+func (c Client) QueryColoStatus(ctx context.Context) (*COLOStatus, error) {
+	in, err := c.ask(ctx, "query-colo-status", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeCOLOStatus(in)
+	return &r, misread("query-colo-status", in.Err())
+}
+
+// MigrateRecover calls migrate-recover.
+func (c Client) MigrateRecover(ctx context.Context, args *MigrateRecoverArgs) error {
+	return c.Execute(ctx, "migrate-recover", args, nil)
+}
+
+// MigratePause calls migrate-pause.
+func (c Client) MigratePause(ctx context.Context) error {
+	return c.Execute(ctx, "migrate-pause", nil, nil)
+}
+
+// QueryDirtyRate calls query-dirty-rate.
+func (c Client) QueryDirtyRate(ctx context.Context, args *QueryDirtyRateArgs) (*DirtyRateInfo, error) {
+	in, err := c.ask(ctx, "query-dirty-rate", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeDirtyRateInfo(in)
+	return &r, misread("query-dirty-rate", in.Err())
+}
+
+// QueryVcpuDirtyLimit calls query-vcpu-dirty-limit.
+func (c Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, error) {
+	in, err := c.ask(ctx, "query-vcpu-dirty-limit", nil)
+	if err != nil {
+		var none []DirtyLimitInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeDirtyLimitInfo)
+	return r, misread("query-vcpu-dirty-limit", in.Err())
+}
+
+// QueryMigrationthreads calls query-migrationthreads.
+func (c Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
+	in, err := c.ask(ctx, "query-migrationthreads", nil)
+	if err != nil {
+		var none []MigrationThreadInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeMigrationThreadInfo)
+	return r, misread("query-migrationthreads", in.Err())
+}
+
+// Yank calls yank.
+func (c Client) Yank(ctx context.Context, args *YankArgs) error {
+	return c.Execute(ctx, "yank", args, nil)
+}
+
+// QueryYank calls query-yank.
+func (c Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
+	in, err := c.ask(ctx, "query-yank", nil)
+	if err != nil {
+		var none []YankInstance
+		return none, err
+	}
+	r := visit.List(in, DecodeYankInstance)
+	return r, misread("query-yank", in.Err())
+}
+
+// Getfd calls getfd.
+func (c Client) Getfd(ctx context.Context, args *GetfdArgs) error {
+	return c.Execute(ctx, "getfd", args, nil)
+}
+
+// Closefd calls closefd.
+func (c Client) Closefd(ctx context.Context, args *ClosefdArgs) error {
+	return c.Execute(ctx, "closefd", args, nil)
+}
+
+// AddFd calls add-fd.
+func (c Client) AddFd(ctx context.Context, args *AddFdArgs) (*AddfdInfo, error) {
+	in, err := c.ask(ctx, "add-fd", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeAddfdInfo(in)
+	return &r, misread("add-fd", in.Err())
+}
+
+// RemoveFd calls remove-fd.
+func (c Client) RemoveFd(ctx context.Context, args *RemoveFdArgs) error {
+	return c.Execute(ctx, "remove-fd", args, nil)
+}
+
+// QueryFdsets calls query-fdsets.
+func (c Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
+	in, err := c.ask(ctx, "query-fdsets", nil)
+	if err != nil {
+		var none []FdsetInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeFdsetInfo)
+	return r, misread("query-fdsets", in.Err())
+}
+
+// XExitPreconfig calls x-exit-preconfig.
+func (c Client) XExitPreconfig(ctx context.Context) error {
+	return c.Execute(ctx, "x-exit-preconfig", nil, nil)
+}
+
+// ObjectAdd calls object-add.
+func (c Client) ObjectAdd(ctx context.Context, args *ObjectOptions) error {
+	return c.Execute(ctx, "object-add", args, nil)
+}
+
+// ObjectDel calls object-del.
+func (c Client) ObjectDel(ctx context.Context, args *ObjectDelArgs) error {
+	return c.Execute(ctx, "object-del", args, nil)
+}
+
+// QueryMemdev calls query-memdev.
+func (c Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
+	in, err := c.ask(ctx, "query-memdev", nil)
+	if err != nil {
+		var none []Memdev
+		return none, err
+	}
+	r := visit.List(in, DecodeMemdev)
+	return r, misread("query-memdev", in.Err())
+}
+
+// QueryMemoryDevices calls query-memory-devices.
+func (c Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
+	in, err := c.ask(ctx, "query-memory-devices", nil)
+	if err != nil {
+		var none []MemoryDeviceInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeMemoryDeviceInfo)
+	return r, misread("query-memory-devices", in.Err())
+}
+
+// Memsave calls memsave.
+func (c Client) Memsave(ctx context.Context, args *MemsaveArgs) error {
+	return c.Execute(ctx, "memsave", args, nil)
+}
+
+// Pmemsave calls pmemsave.
+func (c Client) Pmemsave(ctx context.Context, args *PmemsaveArgs) error {
+	return c.Execute(ctx, "pmemsave", args, nil)
+}
+
+// InjectNmi calls inject-nmi.
+func (c Client) InjectNmi(ctx context.Context) error {
+	return c.Execute(ctx, "inject-nmi", nil, nil)
+}
+
+// QueryCurrentMachine calls query-current-machine.
+func (c Client) QueryCurrentMachine(ctx context.Context) (*CurrentMachineParams, error) {
+	in, err := c.ask(ctx, "query-current-machine", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeCurrentMachineParams(in)
+	return &r, misread("query-current-machine", in.Err())
+}
+
+// SystemWakeup calls system_wakeup.
+func (c Client) SystemWakeup(ctx context.Context) error {
+	return c.Execute(ctx, "system_wakeup", nil, nil)
+}
+
+// QueryVmGenerationId calls query-vm-generation-id.
+func (c Client) QueryVmGenerationId(ctx context.Context) (*GuidInfo, error) {
+	in, err := c.ask(ctx, "query-vm-generation-id", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeGuidInfo(in)
+	return &r, misread("query-vm-generation-id", in.Err())
+}
+
+// QueryBalloon calls query-balloon.
+func (c Client) QueryBalloon(ctx context.Context) (*BalloonInfo, error) {
+	in, err := c.ask(ctx, "query-balloon", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeBalloonInfo(in)
+	return &r, misread("query-balloon", in.Err())
+}
+
+// QueryHvBalloonStatusReport calls query-hv-balloon-status-report.
+func (c Client) QueryHvBalloonStatusReport(ctx context.Context) (*HvBalloonInfo, error) {
+	in, err := c.ask(ctx, "query-hv-balloon-status-report", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHvBalloonInfo(in)
+	return &r, misread("query-hv-balloon-status-report", in.Err())
+}
+
+// Dumpdtb calls dumpdtb.
+func (c Client) Dumpdtb(ctx context.Context, args *DumpdtbArgs) error {
+	return c.Execute(ctx, "dumpdtb", args, nil)
+}
+
+// QueryCpuDefinitions calls query-cpu-definitions.
+func (c Client) QueryCpuDefinitions(ctx context.Context) ([]CpuDefinitionInfo, error) {
+	in, err := c.ask(ctx, "query-cpu-definitions", nil)
+	if err != nil {
+		var none []CpuDefinitionInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeCpuDefinitionInfo)
+	return r, misread("query-cpu-definitions", in.Err())
+}
+
+// XQueryIrq calls x-query-irq.
+func (c Client) XQueryIrq(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-irq", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-irq", in.Err())
+}
+
+// XQueryNuma calls x-query-numa.
+func (c Client) XQueryNuma(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-numa", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-numa", in.Err())
+}
+
+// XQueryUsb calls x-query-usb.
+func (c Client) XQueryUsb(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-usb", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-usb", in.Err())
+}
+
+// QueryReplay calls query-replay.
+func (c Client) QueryReplay(ctx context.Context) (*ReplayInfo, error) {
+	in, err := c.ask(ctx, "query-replay", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeReplayInfo(in)
+	return &r, misread("query-replay", in.Err())
+}
+
+// ReplayBreak calls replay-break.
+func (c Client) ReplayBreak(ctx context.Context, args *ReplayBreakArgs) error {
+	return c.Execute(ctx, "replay-break", args, nil)
+}
+
+// ReplayDeleteBreak calls replay-delete-break.
+func (c Client) ReplayDeleteBreak(ctx context.Context) error {
+	return c.Execute(ctx, "replay-delete-break", nil, nil)
+}
+
+// ReplaySeek calls replay-seek.
+func (c Client) ReplaySeek(ctx context.Context, args *ReplaySeekArgs) error {
+	return c.Execute(ctx, "replay-seek", args, nil)
+}
+
+// DumpGuestMemory calls dump-guest-memory.
+func (c Client) DumpGuestMemory(ctx context.Context, args *DumpGuestMemoryArgs) error {
+	return c.Execute(ctx, "dump-guest-memory", args, nil)
+}
+
+// QueryDump calls query-dump.
+func (c Client) QueryDump(ctx context.Context) (*DumpQueryResult, error) {
+	in, err := c.ask(ctx, "query-dump", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeDumpQueryResult(in)
+	return &r, misread("query-dump", in.Err())
+}
+
+// QueryDumpGuestMemoryCapability calls query-dump-guest-memory-capability.
+func (c Client) QueryDumpGuestMemoryCapability(ctx context.Context) (*DumpGuestMemoryCapability, error) {
+	in, err := c.ask(ctx, "query-dump-guest-memory-capability", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeDumpGuestMemoryCapability(in)
+	return &r, misread("query-dump-guest-memory-capability", in.Err())
+}
+
+// QueryAcpiOspmStatus calls query-acpi-ospm-status.
+func (c Client) QueryAcpiOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
+	in, err := c.ask(ctx, "query-acpi-ospm-status", nil)
+	if err != nil {
+		var none []ACPIOSTInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeACPIOSTInfo)
+	return r, misread("query-acpi-ospm-status", in.Err())
+}
+
+// QueryAudiodevs calls query-audiodevs.
+func (c Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
+	in, err := c.ask(ctx, "query-audiodevs", nil)
+	if err != nil {
+		var none []Audiodev
+		return none, err
+	}
+	r := visit.List(in, DecodeAudiodev)
+	return r, misread("query-audiodevs", in.Err())
+}
+
+// QueryStats calls query-stats.
+func (c Client) QueryStats(ctx context.Context, args *StatsFilter) ([]StatsResult, error) {
+	in, err := c.ask(ctx, "query-stats", args)
+	if err != nil {
+		var none []StatsResult
+		return none, err
+	}
+	r := visit.List(in, DecodeStatsResult)
+	return r, misread("query-stats", in.Err())
+}
+
+// QueryStatsSchemas calls query-stats-schemas.
+func (c Client) QueryStatsSchemas(ctx context.Context, args *QueryStatsSchemasArgs) ([]StatsSchema, error) {
+	in, err := c.ask(ctx, "query-stats-schemas", args)
+	if err != nil {
+		var none []StatsSchema
+		return none, err
+	}
+	r := visit.List(in, DecodeStatsSchema)
+	return r, misread("query-stats-schemas", in.Err())
+}
+
+// XQueryVirtio calls x-query-virtio.
+func (c Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
+	in, err := c.ask(ctx, "x-query-virtio", nil)
+	if err != nil {
+		var none []VirtioInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeVirtioInfo)
+	return r, misread("x-query-virtio", in.Err())
+}
+
+// QueryCryptodev calls query-cryptodev.
+func (c Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
+	in, err := c.ask(ctx, "query-cryptodev", nil)
+	if err != nil {
+		var none []QCryptodevInfo
+		return none, err
+	}
+	r := visit.List(in, DecodeQCryptodevInfo)
+	return r, misread("query-cryptodev", in.Err())
+}

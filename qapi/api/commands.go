@@ -847,6 +847,1331 @@ func (x *QueryCommandLineOptionsArgs) put(d *qobject.Dict) {
 	}
 }
 
+// WatchdogSetActionArgs holds the arguments of watchdog-set-action.
+type WatchdogSetActionArgs struct {
+	// it
+	Action WatchdogAction
+}
+
+// DecodeWatchdogSetActionArgs decodes a WatchdogSetActionArgs; see package visit for errors.
+func DecodeWatchdogSetActionArgs(v visit.Value) (x WatchdogSetActionArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *WatchdogSetActionArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeWatchdogSetActionArgs(in)
+	return in.Err()
+}
+
+func (x *WatchdogSetActionArgs) take(o *visit.Object) {
+	x.Action = DecodeWatchdogAction(o.Need("action"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *WatchdogSetActionArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *WatchdogSetActionArgs) put(d *qobject.Dict) {
+	d.Set("action", string(x.Action))
+}
+
+// SetActionArgs holds the arguments of set-action.
+type SetActionArgs struct {
+	// at a reset
+	Reboot *RebootAction
+	// at a shutdown
+	Shutdown *ShutdownAction
+	// at a panic
+	Panic *PanicAction
+	// at a watchdog
+	Watchdog *WatchdogAction
+}
+
+// DecodeSetActionArgs decodes a SetActionArgs; see package visit for errors.
+func DecodeSetActionArgs(v visit.Value) (x SetActionArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *SetActionArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeSetActionArgs(in)
+	return in.Err()
+}
+
+func (x *SetActionArgs) take(o *visit.Object) {
+	x.Reboot = visit.Optional(o, "reboot", DecodeRebootAction)
+	x.Shutdown = visit.Optional(o, "shutdown", DecodeShutdownAction)
+	x.Panic = visit.Optional(o, "panic", DecodePanicAction)
+	x.Watchdog = visit.Optional(o, "watchdog", DecodeWatchdogAction)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *SetActionArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *SetActionArgs) put(d *qobject.Dict) {
+	if x.Reboot != nil {
+		d.Set("reboot", string(*x.Reboot))
+	}
+	if x.Shutdown != nil {
+		d.Set("shutdown", string(*x.Shutdown))
+	}
+	if x.Panic != nil {
+		d.Set("panic", string(*x.Panic))
+	}
+	if x.Watchdog != nil {
+		d.Set("watchdog", string(*x.Watchdog))
+	}
+}
+
+// JobPauseArgs holds the arguments of job-pause.
+type JobPauseArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobPauseArgs decodes a JobPauseArgs; see package visit for errors.
+func DecodeJobPauseArgs(v visit.Value) (x JobPauseArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobPauseArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobPauseArgs(in)
+	return in.Err()
+}
+
+func (x *JobPauseArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobPauseArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobPauseArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// JobResumeArgs holds the arguments of job-resume.
+type JobResumeArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobResumeArgs decodes a JobResumeArgs; see package visit for errors.
+func DecodeJobResumeArgs(v visit.Value) (x JobResumeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobResumeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobResumeArgs(in)
+	return in.Err()
+}
+
+func (x *JobResumeArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobResumeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobResumeArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// JobCancelArgs holds the arguments of job-cancel.
+type JobCancelArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobCancelArgs decodes a JobCancelArgs; see package visit for errors.
+func DecodeJobCancelArgs(v visit.Value) (x JobCancelArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobCancelArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobCancelArgs(in)
+	return in.Err()
+}
+
+func (x *JobCancelArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobCancelArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobCancelArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// JobCompleteArgs holds the arguments of job-complete.
+type JobCompleteArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobCompleteArgs decodes a JobCompleteArgs; see package visit for errors.
+func DecodeJobCompleteArgs(v visit.Value) (x JobCompleteArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobCompleteArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobCompleteArgs(in)
+	return in.Err()
+}
+
+func (x *JobCompleteArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobCompleteArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobCompleteArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// JobDismissArgs holds the arguments of job-dismiss.
+type JobDismissArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobDismissArgs decodes a JobDismissArgs; see package visit for errors.
+func DecodeJobDismissArgs(v visit.Value) (x JobDismissArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobDismissArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobDismissArgs(in)
+	return in.Err()
+}
+
+func (x *JobDismissArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobDismissArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobDismissArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// JobFinalizeArgs holds the arguments of job-finalize.
+type JobFinalizeArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeJobFinalizeArgs decodes a JobFinalizeArgs; see package visit for errors.
+func DecodeJobFinalizeArgs(v visit.Value) (x JobFinalizeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *JobFinalizeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeJobFinalizeArgs(in)
+	return in.Err()
+}
+
+func (x *JobFinalizeArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *JobFinalizeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *JobFinalizeArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// BlockJobSetSpeedArgs holds the arguments of block-job-set-speed.
+type BlockJobSetSpeedArgs struct {
+	// the job
+	Device string
+	// bytes a second; 0 for no limit
+	Speed int64
+}
+
+// DecodeBlockJobSetSpeedArgs decodes a BlockJobSetSpeedArgs; see package visit for errors.
+func DecodeBlockJobSetSpeedArgs(v visit.Value) (x BlockJobSetSpeedArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobSetSpeedArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobSetSpeedArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobSetSpeedArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+	x.Speed = o.Need("speed").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobSetSpeedArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobSetSpeedArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+	d.Set("speed", x.Speed)
+}
+
+// BlockJobCancelArgs holds the arguments of block-job-cancel.
+type BlockJobCancelArgs struct {
+	// the job
+	Device string
+	// also if it is ready
+	Force *bool
+}
+
+// DecodeBlockJobCancelArgs decodes a BlockJobCancelArgs; see package visit for errors.
+func DecodeBlockJobCancelArgs(v visit.Value) (x BlockJobCancelArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobCancelArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobCancelArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobCancelArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+	x.Force = visit.Optional(o, "force", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobCancelArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobCancelArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+	if x.Force != nil {
+		d.Set("force", *x.Force)
+	}
+}
+
+// BlockJobPauseArgs holds the arguments of block-job-pause.
+type BlockJobPauseArgs struct {
+	// the job
+	Device string
+}
+
+// DecodeBlockJobPauseArgs decodes a BlockJobPauseArgs; see package visit for errors.
+func DecodeBlockJobPauseArgs(v visit.Value) (x BlockJobPauseArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobPauseArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobPauseArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobPauseArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobPauseArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobPauseArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+}
+
+// BlockJobResumeArgs holds the arguments of block-job-resume.
+type BlockJobResumeArgs struct {
+	// the job
+	Device string
+}
+
+// DecodeBlockJobResumeArgs decodes a BlockJobResumeArgs; see package visit for errors.
+func DecodeBlockJobResumeArgs(v visit.Value) (x BlockJobResumeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobResumeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobResumeArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobResumeArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobResumeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobResumeArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+}
+
+// BlockJobCompleteArgs holds the arguments of block-job-complete.
+type BlockJobCompleteArgs struct {
+	// the job
+	Device string
+}
+
+// DecodeBlockJobCompleteArgs decodes a BlockJobCompleteArgs; see package visit for errors.
+func DecodeBlockJobCompleteArgs(v visit.Value) (x BlockJobCompleteArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobCompleteArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobCompleteArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobCompleteArgs) take(o *visit.Object) {
+	x.Device = o.Need("device").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobCompleteArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobCompleteArgs) put(d *qobject.Dict) {
+	d.Set("device", x.Device)
+}
+
+// BlockJobDismissArgs holds the arguments of block-job-dismiss.
+type BlockJobDismissArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeBlockJobDismissArgs decodes a BlockJobDismissArgs; see package visit for errors.
+func DecodeBlockJobDismissArgs(v visit.Value) (x BlockJobDismissArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobDismissArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobDismissArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobDismissArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobDismissArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobDismissArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// BlockJobFinalizeArgs holds the arguments of block-job-finalize.
+type BlockJobFinalizeArgs struct {
+	// the job
+	Id string
+}
+
+// DecodeBlockJobFinalizeArgs decodes a BlockJobFinalizeArgs; see package visit for errors.
+func DecodeBlockJobFinalizeArgs(v visit.Value) (x BlockJobFinalizeArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockJobFinalizeArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockJobFinalizeArgs(in)
+	return in.Err()
+}
+
+func (x *BlockJobFinalizeArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockJobFinalizeArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockJobFinalizeArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// QueryRxFilterArgs holds the arguments of query-rx-filter.
+type QueryRxFilterArgs struct {
+	// only this device
+	Name *string
+}
+
+// DecodeQueryRxFilterArgs decodes a QueryRxFilterArgs; see package visit for errors.
+func DecodeQueryRxFilterArgs(v visit.Value) (x QueryRxFilterArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryRxFilterArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryRxFilterArgs(in)
+	return in.Err()
+}
+
+func (x *QueryRxFilterArgs) take(o *visit.Object) {
+	x.Name = visit.Optional(o, "name", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryRxFilterArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryRxFilterArgs) put(d *qobject.Dict) {
+	if x.Name != nil {
+		d.Set("name", *x.Name)
+	}
+}
+
+// QueryRockerArgs holds the arguments of query-rocker.
+type QueryRockerArgs struct {
+	// the switch
+	Name string
+}
+
+// DecodeQueryRockerArgs decodes a QueryRockerArgs; see package visit for errors.
+func DecodeQueryRockerArgs(v visit.Value) (x QueryRockerArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryRockerArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryRockerArgs(in)
+	return in.Err()
+}
+
+func (x *QueryRockerArgs) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryRockerArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryRockerArgs) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+}
+
+// QueryRockerPortsArgs holds the arguments of query-rocker-ports.
+type QueryRockerPortsArgs struct {
+	// the switch
+	Name string
+}
+
+// DecodeQueryRockerPortsArgs decodes a QueryRockerPortsArgs; see package visit for errors.
+func DecodeQueryRockerPortsArgs(v visit.Value) (x QueryRockerPortsArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryRockerPortsArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryRockerPortsArgs(in)
+	return in.Err()
+}
+
+func (x *QueryRockerPortsArgs) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryRockerPortsArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryRockerPortsArgs) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+}
+
+// MigrateSetCapabilitiesArgs holds the arguments of migrate-set-capabilities.
+type MigrateSetCapabilitiesArgs struct {
+	// which, and to what
+	Capabilities []MigrationCapabilityStatus
+}
+
+// DecodeMigrateSetCapabilitiesArgs decodes a MigrateSetCapabilitiesArgs; see package visit for errors.
+func DecodeMigrateSetCapabilitiesArgs(v visit.Value) (x MigrateSetCapabilitiesArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MigrateSetCapabilitiesArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMigrateSetCapabilitiesArgs(in)
+	return in.Err()
+}
+
+func (x *MigrateSetCapabilitiesArgs) take(o *visit.Object) {
+	x.Capabilities = visit.List(o.Need("capabilities"), DecodeMigrationCapabilityStatus)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MigrateSetCapabilitiesArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MigrateSetCapabilitiesArgs) put(d *qobject.Dict) {
+	d.Set("capabilities", visit.EncodeList(x.Capabilities, (*MigrationCapabilityStatus).QObject))
+}
+
+// MigrateRecoverArgs holds the arguments of migrate-recover.
+type MigrateRecoverArgs struct {
+	// where the source is to connect
+	Uri string
+}
+
+// DecodeMigrateRecoverArgs decodes a MigrateRecoverArgs; see package visit for errors.
+func DecodeMigrateRecoverArgs(v visit.Value) (x MigrateRecoverArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MigrateRecoverArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMigrateRecoverArgs(in)
+	return in.Err()
+}
+
+func (x *MigrateRecoverArgs) take(o *visit.Object) {
+	x.Uri = o.Need("uri").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MigrateRecoverArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MigrateRecoverArgs) put(d *qobject.Dict) {
+	d.Set("uri", x.Uri)
+}
+
+// QueryDirtyRateArgs holds the arguments of query-dirty-rate.
+type QueryDirtyRateArgs struct {
+	// unit in which to tell how long it took
+	CalcTimeUnit *TimeUnit
+}
+
+// DecodeQueryDirtyRateArgs decodes a QueryDirtyRateArgs; see package visit for errors.
+func DecodeQueryDirtyRateArgs(v visit.Value) (x QueryDirtyRateArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryDirtyRateArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryDirtyRateArgs(in)
+	return in.Err()
+}
+
+func (x *QueryDirtyRateArgs) take(o *visit.Object) {
+	x.CalcTimeUnit = visit.Optional(o, "calc-time-unit", DecodeTimeUnit)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryDirtyRateArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryDirtyRateArgs) put(d *qobject.Dict) {
+	if x.CalcTimeUnit != nil {
+		d.Set("calc-time-unit", string(*x.CalcTimeUnit))
+	}
+}
+
+// YankArgs holds the arguments of yank.
+type YankArgs struct {
+	// whose
+	Instances []YankInstance
+}
+
+// DecodeYankArgs decodes a YankArgs; see package visit for errors.
+func DecodeYankArgs(v visit.Value) (x YankArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *YankArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeYankArgs(in)
+	return in.Err()
+}
+
+func (x *YankArgs) take(o *visit.Object) {
+	x.Instances = visit.List(o.Need("instances"), DecodeYankInstance)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *YankArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *YankArgs) put(d *qobject.Dict) {
+	d.Set("instances", visit.EncodeList(x.Instances, (*YankInstance).QObject))
+}
+
+// GetfdArgs holds the arguments of getfd.
+type GetfdArgs struct {
+	// the name
+	Fdname string
+}
+
+// DecodeGetfdArgs decodes a GetfdArgs; see package visit for errors.
+func DecodeGetfdArgs(v visit.Value) (x GetfdArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *GetfdArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeGetfdArgs(in)
+	return in.Err()
+}
+
+func (x *GetfdArgs) take(o *visit.Object) {
+	x.Fdname = o.Need("fdname").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *GetfdArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *GetfdArgs) put(d *qobject.Dict) {
+	d.Set("fdname", x.Fdname)
+}
+
+// ClosefdArgs holds the arguments of closefd.
+type ClosefdArgs struct {
+	// its name
+	Fdname string
+}
+
+// DecodeClosefdArgs decodes a ClosefdArgs; see package visit for errors.
+func DecodeClosefdArgs(v visit.Value) (x ClosefdArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ClosefdArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeClosefdArgs(in)
+	return in.Err()
+}
+
+func (x *ClosefdArgs) take(o *visit.Object) {
+	x.Fdname = o.Need("fdname").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ClosefdArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ClosefdArgs) put(d *qobject.Dict) {
+	d.Set("fdname", x.Fdname)
+}
+
+// AddFdArgs holds the arguments of add-fd.
+type AddFdArgs struct {
+	// the set; a new one if it is not given
+	FdsetId *int64
+	// what to say of it
+	Opaque *string
+}
+
+// DecodeAddFdArgs decodes a AddFdArgs; see package visit for errors.
+func DecodeAddFdArgs(v visit.Value) (x AddFdArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *AddFdArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeAddFdArgs(in)
+	return in.Err()
+}
+
+func (x *AddFdArgs) take(o *visit.Object) {
+	x.FdsetId = visit.Optional(o, "fdset-id", visit.Value.Int64)
+	x.Opaque = visit.Optional(o, "opaque", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *AddFdArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *AddFdArgs) put(d *qobject.Dict) {
+	if x.FdsetId != nil {
+		d.Set("fdset-id", *x.FdsetId)
+	}
+	if x.Opaque != nil {
+		d.Set("opaque", *x.Opaque)
+	}
+}
+
+// RemoveFdArgs holds the arguments of remove-fd.
+type RemoveFdArgs struct {
+	// the set
+	FdsetId int64
+	// the descriptor
+	Fd *int64
+}
+
+// DecodeRemoveFdArgs decodes a RemoveFdArgs; see package visit for errors.
+func DecodeRemoveFdArgs(v visit.Value) (x RemoveFdArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RemoveFdArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRemoveFdArgs(in)
+	return in.Err()
+}
+
+func (x *RemoveFdArgs) take(o *visit.Object) {
+	x.FdsetId = o.Need("fdset-id").Int64()
+	x.Fd = visit.Optional(o, "fd", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RemoveFdArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RemoveFdArgs) put(d *qobject.Dict) {
+	d.Set("fdset-id", x.FdsetId)
+	if x.Fd != nil {
+		d.Set("fd", *x.Fd)
+	}
+}
+
+// ObjectDelArgs holds the arguments of object-del.
+type ObjectDelArgs struct {
+	// the object
+	Id string
+}
+
+// DecodeObjectDelArgs decodes a ObjectDelArgs; see package visit for errors.
+func DecodeObjectDelArgs(v visit.Value) (x ObjectDelArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ObjectDelArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeObjectDelArgs(in)
+	return in.Err()
+}
+
+func (x *ObjectDelArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ObjectDelArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ObjectDelArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
+// MemsaveArgs holds the arguments of memsave.
+type MemsaveArgs struct {
+	// the address
+	Val int64
+	// bytes
+	Size int64
+	// the file
+	Filename string
+	// the CPU, 0 by default
+	CpuIndex *int64
+}
+
+// DecodeMemsaveArgs decodes a MemsaveArgs; see package visit for errors.
+func DecodeMemsaveArgs(v visit.Value) (x MemsaveArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MemsaveArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMemsaveArgs(in)
+	return in.Err()
+}
+
+func (x *MemsaveArgs) take(o *visit.Object) {
+	x.Val = o.Need("val").Int64()
+	x.Size = o.Need("size").Int64()
+	x.Filename = o.Need("filename").Str()
+	x.CpuIndex = visit.Optional(o, "cpu-index", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MemsaveArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MemsaveArgs) put(d *qobject.Dict) {
+	d.Set("val", x.Val)
+	d.Set("size", x.Size)
+	d.Set("filename", x.Filename)
+	if x.CpuIndex != nil {
+		d.Set("cpu-index", *x.CpuIndex)
+	}
+}
+
+// PmemsaveArgs holds the arguments of pmemsave.
+type PmemsaveArgs struct {
+	// the address
+	Val int64
+	// bytes
+	Size int64
+	// the file
+	Filename string
+}
+
+// DecodePmemsaveArgs decodes a PmemsaveArgs; see package visit for errors.
+func DecodePmemsaveArgs(v visit.Value) (x PmemsaveArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *PmemsaveArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodePmemsaveArgs(in)
+	return in.Err()
+}
+
+func (x *PmemsaveArgs) take(o *visit.Object) {
+	x.Val = o.Need("val").Int64()
+	x.Size = o.Need("size").Int64()
+	x.Filename = o.Need("filename").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *PmemsaveArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *PmemsaveArgs) put(d *qobject.Dict) {
+	d.Set("val", x.Val)
+	d.Set("size", x.Size)
+	d.Set("filename", x.Filename)
+}
+
+// DumpdtbArgs holds the arguments of dumpdtb.
+type DumpdtbArgs struct {
+	// the file
+	Filename string
+}
+
+// DecodeDumpdtbArgs decodes a DumpdtbArgs; see package visit for errors.
+func DecodeDumpdtbArgs(v visit.Value) (x DumpdtbArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *DumpdtbArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeDumpdtbArgs(in)
+	return in.Err()
+}
+
+func (x *DumpdtbArgs) take(o *visit.Object) {
+	x.Filename = o.Need("filename").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *DumpdtbArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *DumpdtbArgs) put(d *qobject.Dict) {
+	d.Set("filename", x.Filename)
+}
+
+// ReplayBreakArgs holds the arguments of replay-break.
+type ReplayBreakArgs struct {
+	// it, in instructions
+	Icount int64
+}
+
+// DecodeReplayBreakArgs decodes a ReplayBreakArgs; see package visit for errors.
+func DecodeReplayBreakArgs(v visit.Value) (x ReplayBreakArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ReplayBreakArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeReplayBreakArgs(in)
+	return in.Err()
+}
+
+func (x *ReplayBreakArgs) take(o *visit.Object) {
+	x.Icount = o.Need("icount").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ReplayBreakArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ReplayBreakArgs) put(d *qobject.Dict) {
+	d.Set("icount", x.Icount)
+}
+
+// ReplaySeekArgs holds the arguments of replay-seek.
+type ReplaySeekArgs struct {
+	// it, in instructions
+	Icount int64
+}
+
+// DecodeReplaySeekArgs decodes a ReplaySeekArgs; see package visit for errors.
+func DecodeReplaySeekArgs(v visit.Value) (x ReplaySeekArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ReplaySeekArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeReplaySeekArgs(in)
+	return in.Err()
+}
+
+func (x *ReplaySeekArgs) take(o *visit.Object) {
+	x.Icount = o.Need("icount").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ReplaySeekArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ReplaySeekArgs) put(d *qobject.Dict) {
+	d.Set("icount", x.Icount)
+}
+
+// DumpGuestMemoryArgs holds the arguments of dump-guest-memory.
+type DumpGuestMemoryArgs struct {
+	// virtual addresses as the guest's page tables have them
+	Paging bool
+	// where to: "file:" and a path, or "fd:" and the name of a
+	// descriptor
+	Protocol string
+	// answer before it is done; DUMP_COMPLETED tells of the end
+	Detach *bool
+	// first physical address, if not all memory is wanted
+	Begin *int64
+	// how much from there
+	Length *int64
+	// form of the file, elf by default
+	Format *DumpGuestMemoryFormat
+}
+
+// DecodeDumpGuestMemoryArgs decodes a DumpGuestMemoryArgs; see package visit for errors.
+func DecodeDumpGuestMemoryArgs(v visit.Value) (x DumpGuestMemoryArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *DumpGuestMemoryArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeDumpGuestMemoryArgs(in)
+	return in.Err()
+}
+
+func (x *DumpGuestMemoryArgs) take(o *visit.Object) {
+	x.Paging = o.Need("paging").Bool()
+	x.Protocol = o.Need("protocol").Str()
+	x.Detach = visit.Optional(o, "detach", visit.Value.Bool)
+	x.Begin = visit.Optional(o, "begin", visit.Value.Int64)
+	x.Length = visit.Optional(o, "length", visit.Value.Int64)
+	x.Format = visit.Optional(o, "format", DecodeDumpGuestMemoryFormat)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *DumpGuestMemoryArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *DumpGuestMemoryArgs) put(d *qobject.Dict) {
+	d.Set("paging", x.Paging)
+	d.Set("protocol", x.Protocol)
+	if x.Detach != nil {
+		d.Set("detach", *x.Detach)
+	}
+	if x.Begin != nil {
+		d.Set("begin", *x.Begin)
+	}
+	if x.Length != nil {
+		d.Set("length", *x.Length)
+	}
+	if x.Format != nil {
+		d.Set("format", string(*x.Format))
+	}
+}
+
+// QueryStatsSchemasArgs holds the arguments of query-stats-schemas.
+type QueryStatsSchemasArgs struct {
+	// only this provider's
+	Provider *StatsProvider
+}
+
+// DecodeQueryStatsSchemasArgs decodes a QueryStatsSchemasArgs; see package visit for errors.
+func DecodeQueryStatsSchemasArgs(v visit.Value) (x QueryStatsSchemasArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryStatsSchemasArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryStatsSchemasArgs(in)
+	return in.Err()
+}
+
+func (x *QueryStatsSchemasArgs) take(o *visit.Object) {
+	x.Provider = visit.Optional(o, "provider", DecodeStatsProvider)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryStatsSchemasArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryStatsSchemasArgs) put(d *qobject.Dict) {
+	if x.Provider != nil {
+		d.Set("provider", string(*x.Provider))
+	}
+}
+
 // Commands is what implements the schema's commands. Methods run where the
 // owner of the command table calls them; one whose first parameter lets it
 // yield is a coroutine. Arguments belong to the callee, results to the caller.
@@ -1146,6 +2471,472 @@ type Commands interface {
 	//
 	// Since QEMU 0.14.
 	QueryPci(call *qmp.Call) ([]PciInfo, error)
+
+	// WatchdogSetAction: Sets what a watchdog does.
+	//
+	// Since QEMU 2.11.
+	WatchdogSetAction(call *qmp.Call, args *WatchdogSetActionArgs) error
+
+	// SetAction: Sets what happens when a guest resets, shuts down or panics, or a watchdog
+	// fires.
+	//
+	// Since QEMU 6.0.
+	SetAction(call *qmp.Call, args *SetActionArgs) error
+
+	// JobPause: Makes a job stand still.
+	//
+	// Since QEMU 3.0.
+	JobPause(call *qmp.Call, args *JobPauseArgs) error
+
+	// JobResume: Lets a job go on after job-pause.
+	//
+	// Since QEMU 3.0.
+	JobResume(call *qmp.Call, args *JobResumeArgs) error
+
+	// JobCancel: Ends a job before it is done.
+	//
+	// Since QEMU 3.0.
+	JobCancel(call *qmp.Call, args *JobCancelArgs) error
+
+	// JobComplete: Ends a job that is ready.
+	//
+	// Since QEMU 3.0.
+	JobComplete(call *qmp.Call, args *JobCompleteArgs) error
+
+	// JobDismiss: Forgets a job that is over.
+	//
+	// Since QEMU 3.0.
+	JobDismiss(call *qmp.Call, args *JobDismissArgs) error
+
+	// JobFinalize: Lets a job that is pending take effect.
+	//
+	// Since QEMU 3.0.
+	JobFinalize(call *qmp.Call, args *JobFinalizeArgs) error
+
+	// QueryJobs: Lists the jobs.
+	//
+	// Returns: one entry a job
+	//
+	// Since QEMU 3.0.
+	QueryJobs(call *qmp.Call) ([]JobInfo, error)
+
+	// QueryBlockJobs: Lists the jobs of the block layer.
+	//
+	// Returns: one entry a job
+	//
+	// Since QEMU 1.1.
+	QueryBlockJobs(call *qmp.Call) ([]BlockJobInfo, error)
+
+	// BlockJobSetSpeed: Limits a job.
+	//
+	// Since QEMU 1.1.
+	BlockJobSetSpeed(call *qmp.Call, args *BlockJobSetSpeedArgs) error
+
+	// BlockJobCancel: Ends a job before it is done.
+	//
+	// Since QEMU 1.1.
+	BlockJobCancel(call *qmp.Call, args *BlockJobCancelArgs) error
+
+	// BlockJobPause: Makes a job stand still.
+	//
+	// Since QEMU 1.3.
+	BlockJobPause(call *qmp.Call, args *BlockJobPauseArgs) error
+
+	// BlockJobResume: Lets a job go on after block-job-pause.
+	//
+	// Since QEMU 1.3.
+	BlockJobResume(call *qmp.Call, args *BlockJobResumeArgs) error
+
+	// BlockJobComplete: Ends a job that is ready.
+	//
+	// Since QEMU 1.3.
+	BlockJobComplete(call *qmp.Call, args *BlockJobCompleteArgs) error
+
+	// BlockJobDismiss: Forgets a job that is over.
+	//
+	// Since QEMU 2.12.
+	BlockJobDismiss(call *qmp.Call, args *BlockJobDismissArgs) error
+
+	// BlockJobFinalize: Lets a job that is pending take effect.
+	//
+	// Since QEMU 2.12.
+	BlockJobFinalize(call *qmp.Call, args *BlockJobFinalizeArgs) error
+
+	// QueryPrManagers: Lists who makes persistent reservations.
+	//
+	// Returns: one entry a manager
+	//
+	// Since QEMU 3.0.
+	QueryPrManagers(call *qmp.Call) ([]PRManagerInfo, error)
+
+	// QueryBlockExports: Lists the disks that are shown to others.
+	//
+	// Returns: one entry a disk
+	//
+	// Since QEMU 5.2.
+	QueryBlockExports(call *qmp.Call) ([]BlockExportInfo, error)
+
+	// QueryRxFilter: Tells which packets network devices take.
+	//
+	// Returns: one entry a device
+	//
+	// Since QEMU 1.6.
+	QueryRxFilter(call *qmp.Call, args *QueryRxFilterArgs) ([]RxFilterInfo, error)
+
+	// QueryRocker: Tells about a switch.
+	//
+	// Returns: what it is
+	//
+	// Since QEMU 2.4.
+	QueryRocker(call *qmp.Call, args *QueryRockerArgs) (*RockerSwitch, error)
+
+	// QueryRockerPorts: Lists the ports of a switch.
+	//
+	// Returns: one entry a port
+	//
+	// Since QEMU 2.4.
+	QueryRockerPorts(call *qmp.Call, args *QueryRockerPortsArgs) ([]RockerPort, error)
+
+	// QueryTpmModels: Lists the devices there can be.
+	//
+	// Returns: the devices
+	//
+	// Since QEMU 1.5.
+	QueryTpmModels(call *qmp.Call) ([]TpmModel, error)
+
+	// QueryTpmTypes: Lists what can stand behind a device.
+	//
+	// Returns: the kinds
+	//
+	// Since QEMU 1.5.
+	QueryTpmTypes(call *qmp.Call) ([]TpmType, error)
+
+	// QueryTpm: Lists the modules.
+	//
+	// Returns: one entry a module
+	//
+	// Since QEMU 1.5.
+	QueryTpm(call *qmp.Call) ([]TPMInfo, error)
+
+	// QueryVnc: Tells about VNC.
+	//
+	// Returns: its state
+	//
+	// Since QEMU 0.14.
+	QueryVnc(call *qmp.Call) (*VncInfo, error)
+
+	// QuerySpice: Tells about SPICE.
+	//
+	// Returns: its state
+	//
+	// Since QEMU 0.14.
+	QuerySpice(call *qmp.Call) (*SpiceInfo, error)
+
+	// QueryMice: Lists the pointing devices.
+	//
+	// Returns: one entry a device
+	//
+	// Since QEMU 0.14.
+	QueryMice(call *qmp.Call) ([]MouseInfo, error)
+
+	// QueryDisplayOptions: Tells what display there is.
+	//
+	// Returns: it and its options
+	//
+	// Since QEMU 3.1.
+	QueryDisplayOptions(call *qmp.Call) (*DisplayOptions, error)
+
+	// QueryMigrateCapabilities: Tells which capabilities are switched on.
+	//
+	// Returns: one entry a capability
+	//
+	// Since QEMU 1.2.
+	QueryMigrateCapabilities(call *qmp.Call) ([]MigrationCapabilityStatus, error)
+
+	// MigrateSetCapabilities: Switches capabilities on and off.
+	//
+	// Since QEMU 1.2.
+	MigrateSetCapabilities(call *qmp.Call, args *MigrateSetCapabilitiesArgs) error
+
+	// QueryXenReplicationStatus: Tells the state of replication for Xen.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 2.9.
+	QueryXenReplicationStatus(call *qmp.Call) (*ReplicationStatus, error)
+
+	// QueryColoStatus: Tells about fault tolerance.
+	//
+	// Returns: its state
+	//
+	// Since QEMU 3.1.
+	QueryColoStatus(call *qmp.Call) (*COLOStatus, error)
+
+	// MigrateRecover: Goes on with a migration that lost its connection.
+	//
+	// Since QEMU 3.0.
+	MigrateRecover(call *qmp.Call, args *MigrateRecoverArgs) error
+
+	// MigratePause: Interrupts a migration in its second part.
+	//
+	// Since QEMU 3.0.
+	MigratePause(call *qmp.Call) error
+
+	// QueryDirtyRate: Tells the latest measurement of the rate of writes.
+	//
+	// Returns: the measurement
+	//
+	// Since QEMU 5.2.
+	QueryDirtyRate(call *qmp.Call, args *QueryDirtyRateArgs) (*DirtyRateInfo, error)
+
+	// QueryVcpuDirtyLimit: Lists the limits of CPUs' rates of writes.
+	//
+	// Returns: one entry a limit
+	//
+	// Since QEMU 7.1.
+	QueryVcpuDirtyLimit(call *qmp.Call) ([]DirtyLimitInfo, error)
+
+	// QueryMigrationthreads: Lists the threads that migrate.
+	//
+	// Returns: one entry a thread
+	//
+	// Since QEMU 7.2.
+	QueryMigrationthreads(call *qmp.Call) ([]MigrationThreadInfo, error)
+
+	// Yank: Ends connections at once, so that whoever waits for them goes on.
+	//
+	// Since QEMU 6.0.
+	Yank(call *qmp.Call, args *YankArgs) error
+
+	// QueryYank: Lists what could be yanked.
+	//
+	// Returns: one entry a thing with connections
+	//
+	// Since QEMU 6.0.
+	QueryYank(call *qmp.Call) ([]YankInstance, error)
+
+	// Getfd: Takes a file descriptor and gives it a name.
+	//
+	// Since QEMU 0.14.
+	Getfd(call *qmp.Call, args *GetfdArgs) error
+
+	// Closefd: Closes a descriptor that getfd took.
+	//
+	// Since QEMU 0.14.
+	Closefd(call *qmp.Call, args *ClosefdArgs) error
+
+	// AddFd: Takes a file descriptor and puts it into a set.
+	//
+	// Returns: where it is
+	//
+	// Since QEMU 1.2.
+	AddFd(call *qmp.Call, args *AddFdArgs) (*AddfdInfo, error)
+
+	// RemoveFd: Takes a descriptor out of a set, or all.
+	//
+	// Since QEMU 1.2.
+	RemoveFd(call *qmp.Call, args *RemoveFdArgs) error
+
+	// QueryFdsets: Lists the sets of descriptors.
+	//
+	// Returns: one entry a set
+	//
+	// Since QEMU 1.2.
+	QueryFdsets(call *qmp.Call) ([]FdsetInfo, error)
+
+	// XExitPreconfig: Ends the first part of the machine's start.
+	//
+	// Since QEMU 3.0.
+	XExitPreconfig(call *qmp.Call) error
+
+	// ObjectAdd: Makes an object.
+	//
+	// Since QEMU 2.0.
+	ObjectAdd(call *qmp.Call, args *ObjectOptions) error
+
+	// ObjectDel: Deletes an object that nobody uses.
+	//
+	// Since QEMU 2.0.
+	ObjectDel(call *qmp.Call, args *ObjectDelArgs) error
+
+	// QueryMemdev: Lists the memory there is for the guest.
+	//
+	// Returns: one entry a backend
+	//
+	// Since QEMU 2.1.
+	QueryMemdev(call *qmp.Call) ([]Memdev, error)
+
+	// QueryMemoryDevices: Lists the memory devices.
+	//
+	// Returns: one entry a device
+	//
+	// Since QEMU 2.1.
+	QueryMemoryDevices(call *qmp.Call) ([]MemoryDeviceInfo, error)
+
+	// Memsave: Writes memory into a file, by virtual addresses of a CPU.
+	//
+	// Since QEMU 0.14.
+	Memsave(co *coro.Co, call *qmp.Call, args *MemsaveArgs) error
+
+	// Pmemsave: Writes memory into a file, by physical addresses.
+	//
+	// Since QEMU 0.14.
+	Pmemsave(co *coro.Co, call *qmp.Call, args *PmemsaveArgs) error
+
+	// InjectNmi: Interrupts the guest in a way it cannot refuse.
+	//
+	// Since QEMU 0.14.
+	InjectNmi(call *qmp.Call) error
+
+	// QueryCurrentMachine: Tells what this machine can do.
+	//
+	// Returns: it
+	//
+	// Since QEMU 4.0.
+	QueryCurrentMachine(call *qmp.Call) (*CurrentMachineParams, error)
+
+	// SystemWakeup: Wakes the guest from sleep.
+	//
+	// Since QEMU 1.1.
+	SystemWakeup(call *qmp.Call) error
+
+	// QueryVmGenerationId: Tells the identity that changes with the guest's state.
+	//
+	// Returns: it
+	//
+	// Since QEMU 2.9.
+	QueryVmGenerationId(call *qmp.Call) (*GuidInfo, error)
+
+	// QueryBalloon: Tells how much memory the balloon leaves the guest.
+	//
+	// Returns: it
+	//
+	// Since QEMU 0.14.
+	QueryBalloon(call *qmp.Call) (*BalloonInfo, error)
+
+	// QueryHvBalloonStatusReport: Tells what the guest told by Hyper-V's balloon.
+	//
+	// Returns: it
+	//
+	// Since QEMU 8.2.
+	QueryHvBalloonStatusReport(call *qmp.Call) (*HvBalloonInfo, error)
+
+	// Dumpdtb: Writes the device tree into a file.
+	//
+	// Since QEMU 7.2.
+	Dumpdtb(call *qmp.Call, args *DumpdtbArgs) error
+
+	// QueryCpuDefinitions: Lists the models of CPUs.
+	//
+	// Returns: one entry a model
+	//
+	// Since QEMU 1.2.
+	QueryCpuDefinitions(call *qmp.Call) ([]CpuDefinitionInfo, error)
+
+	// XQueryIrq: Tells what info irq tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryIrq(call *qmp.Call) (*HumanReadableText, error)
+
+	// XQueryNuma: Tells what info numa tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryNuma(call *qmp.Call) (*HumanReadableText, error)
+
+	// XQueryUsb: Tells what info usb tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryUsb(call *qmp.Call) (*HumanReadableText, error)
+
+	// QueryReplay: Tells the state of record and replay.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 5.2.
+	QueryReplay(call *qmp.Call) (*ReplayInfo, error)
+
+	// ReplayBreak: Sets the place at which a replay stops.
+	//
+	// Since QEMU 5.2.
+	ReplayBreak(call *qmp.Call, args *ReplayBreakArgs) error
+
+	// ReplayDeleteBreak: Takes back replay-break.
+	//
+	// Since QEMU 5.2.
+	ReplayDeleteBreak(call *qmp.Call) error
+
+	// ReplaySeek: Goes to a place of a replay.
+	//
+	// Since QEMU 5.2.
+	ReplaySeek(call *qmp.Call, args *ReplaySeekArgs) error
+
+	// DumpGuestMemory: Writes the guest's memory and the registers of its CPUs into a file that
+	// debuggers read. The guest stands still for the time.
+	//
+	// Since QEMU 1.2.
+	DumpGuestMemory(co *coro.Co, call *qmp.Call, args *DumpGuestMemoryArgs) error
+
+	// QueryDump: Tells how far the latest dump is.
+	//
+	// Returns: its state
+	//
+	// Since QEMU 2.6.
+	QueryDump(call *qmp.Call) (*DumpQueryResult, error)
+
+	// QueryDumpGuestMemoryCapability: Tells which forms of dump there are.
+	//
+	// Returns: the forms
+	//
+	// Since QEMU 2.0.
+	QueryDumpGuestMemoryCapability(call *qmp.Call) (*DumpGuestMemoryCapability, error)
+
+	// QueryAcpiOspmStatus: Tells what the guest said of hot-plugs.
+	//
+	// Returns: one entry a slot
+	//
+	// Since QEMU 2.1.
+	QueryAcpiOspmStatus(call *qmp.Call) ([]ACPIOSTInfo, error)
+
+	// QueryAudiodevs: Lists where sound can go.
+	//
+	// Returns: one entry a place
+	//
+	// Since QEMU 8.0.
+	QueryAudiodevs(call *qmp.Call) ([]Audiodev, error)
+
+	// QueryStats: Tells statistics.
+	//
+	// Returns: one entry a thing and provider
+	//
+	// Since QEMU 7.1.
+	QueryStats(call *qmp.Call, args *StatsFilter) ([]StatsResult, error)
+
+	// QueryStatsSchemas: Tells which statistics there are.
+	//
+	// Returns: one entry a provider and kind of thing
+	//
+	// Since QEMU 7.1.
+	QueryStatsSchemas(call *qmp.Call, args *QueryStatsSchemasArgs) ([]StatsSchema, error)
+
+	// XQueryVirtio: Lists the virtio devices that are alive.
+	//
+	// Returns: one entry a device
+	//
+	// Since QEMU 7.2.
+	XQueryVirtio(call *qmp.Call) ([]VirtioInfo, error)
+
+	// QueryCryptodev: Lists the cryptographic devices.
+	//
+	// Returns: one entry a device
+	//
+	// Since QEMU 8.0.
+	QueryCryptodev(call *qmp.Call) ([]QCryptodevInfo, error)
 }
 
 // Table returns the schema's commands, decoding arguments for and encoding
@@ -1740,6 +3531,957 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*PciInfo).QObject), nil
+			},
+		},
+		{
+			Name: "watchdog-set-action",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeWatchdogSetActionArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.WatchdogSetAction(call, &arg)
+			},
+		},
+		{
+			Name:    "set-action",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeSetActionArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.SetAction(call, &arg)
+			},
+		},
+		{
+			Name: "job-pause",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobPauseArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobPause(call, &arg)
+			},
+		},
+		{
+			Name: "job-resume",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobResumeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobResume(call, &arg)
+			},
+		},
+		{
+			Name: "job-cancel",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobCancelArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobCancel(call, &arg)
+			},
+		},
+		{
+			Name: "job-complete",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobCompleteArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobComplete(call, &arg)
+			},
+		},
+		{
+			Name: "job-dismiss",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobDismissArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobDismiss(call, &arg)
+			},
+		},
+		{
+			Name: "job-finalize",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeJobFinalizeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.JobFinalize(call, &arg)
+			},
+		},
+		{
+			Name: "query-jobs",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryJobs(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*JobInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "query-block-jobs",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryBlockJobs(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*BlockJobInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "block-job-set-speed",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobSetSpeedArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobSetSpeed(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-cancel",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobCancelArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobCancel(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-pause",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobPauseArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobPause(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-resume",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobResumeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobResume(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-complete",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobCompleteArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobComplete(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-dismiss",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobDismissArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobDismiss(call, &arg)
+			},
+		},
+		{
+			Name:    "block-job-finalize",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockJobFinalizeArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockJobFinalize(call, &arg)
+			},
+		},
+		{
+			Name:    "query-pr-managers",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryPrManagers(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*PRManagerInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "query-block-exports",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryBlockExports(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*BlockExportInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-rx-filter",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryRxFilterArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryRxFilter(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*RxFilterInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-rocker",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryRockerArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryRocker(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-rocker-ports",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryRockerPortsArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryRockerPorts(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*RockerPort).QObject), nil
+			},
+		},
+		{
+			Name: "query-tpm-models",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryTpmModels(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, func(x *TpmModel) any { return string(*x) }), nil
+			},
+		},
+		{
+			Name: "query-tpm-types",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryTpmTypes(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, func(x *TpmType) any { return string(*x) }), nil
+			},
+		},
+		{
+			Name: "query-tpm",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryTpm(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*TPMInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-vnc",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryVnc(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-spice",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QuerySpice(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-mice",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMice(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*MouseInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-display-options",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryDisplayOptions(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-migrate-capabilities",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMigrateCapabilities(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*MigrationCapabilityStatus).QObject), nil
+			},
+		},
+		{
+			Name: "migrate-set-capabilities",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeMigrateSetCapabilitiesArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.MigrateSetCapabilities(call, &arg)
+			},
+		},
+		{
+			Name: "query-xen-replication-status",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryXenReplicationStatus(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-colo-status",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryColoStatus(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "migrate-recover",
+			Options: qmp.AllowOOB,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeMigrateRecoverArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.MigrateRecover(call, &arg)
+			},
+		},
+		{
+			Name:    "migrate-pause",
+			Options: qmp.AllowOOB,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				return nil, impl.MigratePause(call)
+			},
+		},
+		{
+			Name: "query-dirty-rate",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryDirtyRateArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryDirtyRate(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-vcpu-dirty-limit",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryVcpuDirtyLimit(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*DirtyLimitInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "query-migrationthreads",
+			Options: qmp.Deprecated,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMigrationthreads(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*MigrationThreadInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "yank",
+			Options: qmp.AllowOOB,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeYankArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Yank(call, &arg)
+			},
+		},
+		{
+			Name:    "query-yank",
+			Options: qmp.AllowOOB,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryYank(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*YankInstance).QObject), nil
+			},
+		},
+		{
+			Name: "getfd",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeGetfdArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Getfd(call, &arg)
+			},
+		},
+		{
+			Name: "closefd",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeClosefdArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Closefd(call, &arg)
+			},
+		},
+		{
+			Name: "add-fd",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeAddFdArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.AddFd(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "remove-fd",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeRemoveFdArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.RemoveFd(call, &arg)
+			},
+		},
+		{
+			Name: "query-fdsets",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryFdsets(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*FdsetInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "x-exit-preconfig",
+			Options: qmp.AllowPreconfig | qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				return nil, impl.XExitPreconfig(call)
+			},
+		},
+		{
+			Name:    "object-add",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeObjectOptions(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ObjectAdd(call, &arg)
+			},
+		},
+		{
+			Name:    "object-del",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeObjectDelArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ObjectDel(call, &arg)
+			},
+		},
+		{
+			Name:    "query-memdev",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMemdev(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*Memdev).QObject), nil
+			},
+		},
+		{
+			Name: "query-memory-devices",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMemoryDevices(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*MemoryDeviceInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "memsave",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeMemsaveArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Memsave(co, call, &arg)
+			},
+		},
+		{
+			Name:    "pmemsave",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodePmemsaveArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Pmemsave(co, call, &arg)
+			},
+		},
+		{
+			Name: "inject-nmi",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				return nil, impl.InjectNmi(call)
+			},
+		},
+		{
+			Name: "query-current-machine",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryCurrentMachine(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "system_wakeup",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				return nil, impl.SystemWakeup(call)
+			},
+		},
+		{
+			Name: "query-vm-generation-id",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryVmGenerationId(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-balloon",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryBalloon(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-hv-balloon-status-report",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryHvBalloonStatusReport(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "dumpdtb",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeDumpdtbArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Dumpdtb(call, &arg)
+			},
+		},
+		{
+			Name: "query-cpu-definitions",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryCpuDefinitions(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*CpuDefinitionInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "x-query-irq",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryIrq(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-numa",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryNuma(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-usb",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryUsb(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-replay",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryReplay(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "replay-break",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeReplayBreakArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ReplayBreak(call, &arg)
+			},
+		},
+		{
+			Name: "replay-delete-break",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				return nil, impl.ReplayDeleteBreak(call)
+			},
+		},
+		{
+			Name: "replay-seek",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeReplaySeekArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.ReplaySeek(call, &arg)
+			},
+		},
+		{
+			Name:    "dump-guest-memory",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeDumpGuestMemoryArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.DumpGuestMemory(co, call, &arg)
+			},
+		},
+		{
+			Name: "query-dump",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryDump(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-dump-guest-memory-capability",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryDumpGuestMemoryCapability(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-acpi-ospm-status",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryAcpiOspmStatus(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*ACPIOSTInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-audiodevs",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryAudiodevs(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*Audiodev).QObject), nil
+			},
+		},
+		{
+			Name: "query-stats",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeStatsFilter(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryStats(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*StatsResult).QObject), nil
+			},
+		},
+		{
+			Name: "query-stats-schemas",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryStatsSchemasArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryStatsSchemas(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*StatsSchema).QObject), nil
+			},
+		},
+		{
+			Name:    "x-query-virtio",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryVirtio(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*VirtioInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-cryptodev",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryCryptodev(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*QCryptodevInfo).QObject), nil
 			},
 		},
 	}

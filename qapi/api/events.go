@@ -258,3 +258,52 @@ func (x *DeviceUnplugGuestErrorEvent) put(d *qobject.Dict) {
 func EventDeviceUnplugGuestError(arg DeviceUnplugGuestErrorEvent) qmp.Event {
 	return qmp.Event{Name: "DEVICE_UNPLUG_GUEST_ERROR", Data: arg.QObject()}
 }
+
+// DumpCompletedEvent holds the data of DUMP_COMPLETED.
+type DumpCompletedEvent struct {
+	// what became of it
+	Result DumpQueryResult
+	// why it failed
+	Error *string
+}
+
+// DecodeDumpCompletedEvent decodes a DumpCompletedEvent; see package visit for errors.
+func DecodeDumpCompletedEvent(v visit.Value) (x DumpCompletedEvent) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *DumpCompletedEvent) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeDumpCompletedEvent(in)
+	return in.Err()
+}
+
+func (x *DumpCompletedEvent) take(o *visit.Object) {
+	x.Result = DecodeDumpQueryResult(o.Need("result"))
+	x.Error = visit.Optional(o, "error", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *DumpCompletedEvent) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *DumpCompletedEvent) put(d *qobject.Dict) {
+	d.Set("result", x.Result.QObject())
+	if x.Error != nil {
+		d.Set("error", *x.Error)
+	}
+}
+
+// EventDumpCompleted: A dump is over.
+//
+// Since QEMU 2.6.
+func EventDumpCompleted(arg DumpCompletedEvent) qmp.Event {
+	return qmp.Event{Name: "DUMP_COMPLETED", Data: arg.QObject()}
+}

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/backplane-vm/backplane/internal/backend"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/pci"
@@ -28,7 +29,18 @@ type Config struct {
 	RAM    uint64 // bytes
 	Kernel string // a file, or "builtin:demo"; "" for none
 	Append string // the kernel's command line
-	Serial Serial // what the console is connected to; nil for nothing
+	// MaxCPUs, Slots and MaxRAM are what was said of CPUs and memory to come,
+	// of which there can be none; 0 for nothing.
+	MaxCPUs       int
+	Slots, MaxRAM uint64
+	Serial        Serial // what the console is connected to; nil for nothing
+
+	// Objects, if set, makes objects before the board is built. It runs under
+	// the BQL.
+	Objects func(*machine.Machine) error
+	// MemoryBackend is the id of the object that is main memory; "" has the
+	// board make one.
+	MemoryBackend string
 }
 
 // Serial is the other end of the console. Its methods are called under the BQL
@@ -55,12 +67,15 @@ type Port interface {
 // Board is the machine's board. It implements [machine.Board].
 type Board struct {
 	cfg      Config
+	object   qom.Object // /machine
 	m        *machine.Machine
+	main     *backend.Memory // main memory, whose region is ram
 	ram, rom *mem.Region
 	gpex     *pci.GPEXHost
 	memory   *riscv.Memory
 	image    *loader.Image
 	clint    *clintChip
+	tree     []byte // the device tree that the guest was given last
 }
 
 // Type implements [machine.Board].
@@ -68,6 +83,9 @@ func (b *Board) Type() string { return "virt" }
 
 // RAMSize implements [machine.Board].
 func (b *Board) RAMSize() uint64 { return b.cfg.RAM }
+
+// DeviceTree implements [machine.Board].
+func (b *Board) DeviceTree() []byte { return b.tree }
 
 // PCI implements [machine.Board].
 func (b *Board) PCI() []*pci.Host { return []*pci.Host{b.gpex.Host()} }
@@ -84,15 +102,13 @@ func New(c Config) (m *machine.Machine, err error) {
 	if b.image, err = loadImage(c); err != nil {
 		return nil, err
 	}
+	b.object.Init("virt-machine", b, machineClass(), nil)
+	c.Object = &b.object
 	m = machine.New(c.Config)
 	m.Board, b.m = b, m
-	defer func() {
-		if err != nil {
-			m.Close()
-		}
-	}()
 	m.Locked("board", func() { err = b.build() })
 	if err != nil {
+		m.Close()
 		return nil, err
 	}
 	return m, nil
@@ -118,6 +134,11 @@ func loadImage(c Config) (*loader.Image, error) {
 }
 
 func (b *Board) build() error {
+	if b.cfg.Objects != nil {
+		if err := b.cfg.Objects(b.m); err != nil {
+			return err
+		}
+	}
 	if err := b.addMemory(); err != nil {
 		return err
 	}
@@ -134,9 +155,11 @@ func (b *Board) build() error {
 // addMemory makes RAM and the boot ROM.
 func (b *Board) addMemory() (err error) {
 	m := b.m
-	if b.ram, err = m.Map.RAM(nil, "riscv_virt_board.ram", b.cfg.RAM); err != nil {
-		return qerr.New("cannot set up guest memory 'riscv_virt_board.ram': Cannot allocate memory")
+	main, err := b.mainMemory()
+	if err != nil {
+		return err
 	}
+	b.main, b.ram = main, main.Region()
 	if b.rom, err = m.Map.ROM(nil, "riscv_virt_board.mrom", mromSize); err != nil {
 		return err
 	}
@@ -151,6 +174,37 @@ func (b *Board) addMemory() (err error) {
 		return err
 	}
 	return b.loadAll()
+}
+
+// DefaultRAM is the id of main memory that the board makes itself.
+const DefaultRAM = "riscv_virt_board.ram"
+
+// mainMemory returns the object that is main memory, taken into use.
+func (b *Board) mainMemory() (*backend.Memory, error) {
+	objects := b.m.QOM.Container("/objects")
+	if id := b.cfg.MemoryBackend; id != "" {
+		o := objects.Child(id)
+		if o == nil {
+			return nil, qerr.New("Memory backend '%s' not found", id)
+		}
+		main, ok := o.Self().(*backend.Memory)
+		switch {
+		case !ok:
+			return nil, qerr.New("Invalid parameter type for 'memory-backend', expected: memory-backend")
+		case main.Region().Size() != b.cfg.RAM:
+			return nil, qerr.New("Machine memory size does not match the size of the memory backend")
+		}
+		return main, main.Use()
+	}
+	main, err := backend.NewMemory(b.m.Map, DefaultRAM, b.cfg.RAM, false)
+	if err != nil {
+		return nil, err
+	}
+	defer main.Unref()
+	if err := objects.AddChild(DefaultRAM, &main.Object); err != nil {
+		return nil, err
+	}
+	return main, main.Use()
 }
 
 // addHarts makes the CPUs and their objects, /machine/soc0/harts[N].
@@ -265,6 +319,7 @@ func (b *Board) loadAll() error {
 		return qerr.New("No enough memory to place DTB after kernel/initrd")
 	}
 	copy(b.Slice(at, uint64(len(tree))), tree)
+	b.tree = tree
 	copy(b.rom.Bytes(), resetVector(entry, at))
 	b.memory.Written(mromBase, b.rom.Size())
 	return nil

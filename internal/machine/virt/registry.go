@@ -1,6 +1,7 @@
 package virt
 
 import (
+	"github.com/backplane-vm/backplane/internal/backend"
 	"github.com/backplane-vm/backplane/internal/pci"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/qom"
@@ -15,12 +16,15 @@ func NewRegistry() (*qdev.Registry, error) {
 	r := qdev.NewRegistry()
 	if err := r.Types.Add(
 		qom.Type{Name: "machine", Parent: "object", Abstract: true},
-		qom.Type{Name: "virt-machine", Parent: "machine"},
+		qom.Type{Name: "virt-machine", Parent: "machine", Class: machineClass()},
 		qom.Type{Name: "cpu", Parent: "device", Abstract: true},
 		qom.Type{Name: "riscv-cpu", Parent: "cpu", Abstract: true},
 		qom.Type{Name: cpuType, Parent: "riscv-cpu"},
 		qom.Type{Name: "riscv.hart_array", Parent: "sys-bus-device"},
 	); err != nil {
+		return nil, err
+	}
+	if err := backend.Register(r.Types); err != nil {
 		return nil, err
 	}
 	for _, add := range []func(*qdev.Registry) error{addChips, pci.Register, virtio.Register, blk.Register, rng.Register} {

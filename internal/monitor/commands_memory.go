@@ -1,0 +1,80 @@
+package monitor
+
+import (
+	"os"
+
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/internal/riscv"
+	"github.com/backplane-vm/backplane/internal/virtio"
+	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// Pmemsave implements api.Commands. What is no memory reads as zeroes.
+func (h *handlers) Pmemsave(co *coro.Co, _ *qmp.Call, args *api.PmemsaveArgs) error {
+	if args.Size < 0 {
+		return negativeSize()
+	}
+	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) bool {
+		h.m.System.DMARead(at, p)
+		return true
+	})
+}
+
+// Memsave implements api.Commands.
+func (h *handlers) Memsave(co *coro.Co, _ *qmp.Call, args *api.MemsaveArgs) error {
+	cpu := value(args.CpuIndex)
+	switch {
+	case cpu < 0 || cpu >= int64(len(h.m.CPUs())):
+		return qerr.New("Parameter 'cpu-index' expects a CPU number")
+	case args.Size < 0:
+		return negativeSize()
+	}
+	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) (ok bool) {
+		h.m.Inspect(co, h.m.CPUs()[cpu], func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
+		return ok
+	})
+}
+
+// negativeSize refuses what QEMU takes as a number near 2^64.
+func negativeSize() error { return qerr.New("Parameter 'size' expects a non-negative value") }
+
+// Dumpdtb implements api.Commands.
+func (h *handlers) Dumpdtb(_ *qmp.Call, args *api.DumpdtbArgs) error {
+	tree := h.m.Board.DeviceTree()
+	if tree == nil {
+		return qerr.New("This machine doesn't have an FDT")
+	}
+	if err := os.WriteFile(args.Filename, tree, 0o666); err != nil {
+		return qerr.New("Error saving FDT to file %s: Failed to create file \u201c%s\u201d: %s",
+			args.Filename, args.Filename, qerr.Reason(err))
+	}
+	return nil
+}
+
+func (h *handlers) XQueryIrq(*qmp.Call) (*api.HumanReadableText, error) {
+	return &api.HumanReadableText{}, nil // no interrupt controller counts
+}
+
+func (h *handlers) XQueryNuma(*qmp.Call) (*api.HumanReadableText, error) {
+	return &api.HumanReadableText{HumanReadableText: "0 nodes\n"}, nil
+}
+
+func (h *handlers) XQueryUsb(*qmp.Call) (*api.HumanReadableText, error) {
+	return nil, qerr.New("USB support not enabled")
+}
+
+// XQueryVirtio implements api.Commands.
+func (h *handlers) XQueryVirtio(*qmp.Call) ([]api.VirtioInfo, error) {
+	list := []api.VirtioInfo{}
+	h.m.QOM.Root.Walk(func(o *qom.Object) {
+		d, ok := o.Self().(virtio.Backend)
+		if ok && o.Self().(qdev.Device).Dev().Realized() {
+			list = append(list, api.VirtioInfo{Path: o.Path(), Name: d.Description().Name})
+		}
+	})
+	return list, nil
+}
