@@ -245,18 +245,17 @@ func TestSimulatedTimers(t *testing.T) {
 	const second, soon, slack = 1_000_000_000, 50_000, 200 * sched.Step
 	explore(t, func(w *sched.World) {
 		c := aio.NewContext(w, "c", nil)
-		real, virtual := aio.NewClock(w, true), aio.NewClock(w, false)
+		realtime, virtual := aio.NewClock(w, true), aio.NewClock(w, false)
 		fired := 0
-		var near *aio.Timer
-		near = c.Timer(real, func() {
-			if late := real.Now() - soon; late < 0 || late > slack {
+		near := c.Timer(realtime, func() {
+			if late := realtime.Now() - soon; late < 0 || late > slack {
 				panic(fmt.Sprintf("fires %d ns late", late))
 			}
 			fired++
 		})
 		frozen := c.Timer(virtual, func() { fired++ })
-		never := c.Timer(real, func() { panic("a cancelled timer fires") })
-		c.Timer(real, func() {}).Arm(second)
+		never := c.Timer(realtime, func() { panic("a cancelled timer fires") })
+		c.Timer(realtime, func() {}).Arm(second)
 		never.Arm(soon)
 		frozen.Arm(1)
 		w.Go("arms", func(*sched.Thread) { near.Arm(soon) })

@@ -19,14 +19,14 @@ func TestTimerOrder(t *testing.T) {
 	c := aio.NewContext(w, "c", nil)
 	one, two := aio.NewSteppedClock(w), aio.NewSteppedClock(w)
 	var log []string
-	make := func(clock *aio.Clock, name string, at int64) {
+	arm := func(clock *aio.Clock, name string, at int64) {
 		c.Timer(clock, func() { log = append(log, name) }).Arm(at)
 	}
-	make(one, "1b", 20)
-	make(two, "2a", 10)
-	make(one, "1a", 10)
-	make(one, "1c", 20)
-	make(two, "2b", 10)
+	arm(one, "1b", 20)
+	arm(two, "2a", 10)
+	arm(one, "1a", 10)
+	arm(one, "1c", 20)
+	arm(two, "2b", 10)
 	check := func(when string, want ...string) {
 		t.Helper()
 		for c.Poll(false) {

@@ -22,7 +22,8 @@
 //     That is also why a coroutine changes its home only by [Co.YieldTo].
 //   - Waking a coroutine that has returned is a bug; so is returning with a
 //     wake under way, or with a lock held.
-//   - Waking a killed one does nothing: who promised to wake it cannot know.
+//   - Waking or entering a killed one does nothing: who promised to wake it
+//     cannot know.
 //
 // # Waiting
 //
@@ -110,7 +111,7 @@ type Co struct {
 	forfeits *RWLock // the lock it gave up in an Upgrade and was killed in
 	wait     waiter  // the wait it is in: one at a time
 
-	world *sched.World // set by the home before the first entry, or nil
+	world *sched.World // if simulated; set by the home before the first entry
 
 	mu    sched.Mutex
 	err   error  // why it was cancelled; guarded by mu
@@ -191,7 +192,11 @@ func (co *Co) OnDone(f func(*Co)) { co.onDone = f }
 // SetWorld says whose scheduling points the coroutine's waits are, so that a
 // simulated World can try what comes in between. It is for the home, before
 // the first entry; without it there are none.
-func (co *Co) SetWorld(w *sched.World) { co.world = w }
+func (co *Co) SetWorld(w *sched.World) {
+	if w.Simulated() {
+		co.world = w
+	}
+}
 
 // point is a place in the coroutine's own code where another thread may come
 // in between.
@@ -203,12 +208,15 @@ func (co *Co) point(what string) {
 
 // Enter runs the coroutine on the caller's stack until it yields or ends, and
 // reports whether it can be entered again. It is for event loops. Entering a
-// coroutine that runs or has ended panics.
+// coroutine that runs or has returned panics; one that was killed, when it had
+// been woken already perhaps, is not entered.
 func (co *Co) Enter() bool {
 	word := co.word.Load()
 	if word&stateBits == uint32(Running) || word&stateBits == uint32(Done) ||
 		!co.word.CompareAndSwap(word, uint32(Running)) {
-		co.refuseEntry()
+		if co.refuseEntry() {
+			return false
+		}
 	}
 	_, more := co.next()
 	if h := co.handover; h != nil {
@@ -218,9 +226,13 @@ func (co *Co) Enter() bool {
 	return more
 }
 
-func (co *Co) refuseEntry() {
+// refuseEntry reports whether there is nothing to enter; else it panics.
+func (co *Co) refuseEntry() (killed bool) {
+	if co.word.Load()&killedBit != 0 {
+		return true
+	}
 	if mutant.Planted("coro-double-enter") {
-		return
+		return false
 	}
 	panic(fmt.Sprintf("coro: %q entered while %v", co.name, co.State()))
 }
@@ -230,15 +242,24 @@ func (co *Co) refuseEntry() {
 // wake the coroutine must do so through its home, which cannot enter it
 // before it has yielded.
 func (co *Co) Yield() {
-	if s := co.State(); s != Running {
-		panic(fmt.Sprintf("coro: %q yields while %v", co.name, s))
+	if co.State() != Running {
+		co.refuseYield()
 	}
 	co.point("coro.Yield")
 	co.word.Add(uint32(Waiting - Running)) // and a wake that came already stays
 	if !co.yield(struct{}{}) {
-		co.word.Store(uint32(Running) | killedBit)
-		panic(killed{co})
+		co.unwind()
 	}
+}
+
+func (co *Co) refuseYield() {
+	panic(fmt.Sprintf("coro: %q yields while %v", co.name, co.State()))
+}
+
+// unwind goes back up a stack that Kill ends.
+func (co *Co) unwind() {
+	co.word.Store(uint32(Running) | killedBit)
+	panic(killed{co})
 }
 
 // YieldTo yields and goes on in the loop h, which becomes the coroutine's

@@ -136,31 +136,3 @@ func TestPanicReachesEnterer(t *testing.T) {
 		t.Errorf("panic %q, want boom", got)
 	}
 }
-
-// BenchmarkSwitch is one round trip: enter and yield.
-func BenchmarkSwitch(b *testing.B) {
-	b.ReportAllocs()
-	co := coro.New("bench", func(co *coro.Co) {
-		for {
-			co.Yield()
-		}
-	})
-	for b.Loop() {
-		co.Enter()
-	}
-	b.StopTimer()
-	co.Kill()
-}
-
-// BenchmarkIterPull is the same round trip through bare iter.Pull, the peer.
-func BenchmarkIterPull(b *testing.B) {
-	b.ReportAllocs()
-	next, stop := pull(func(yield func(struct{}) bool) {
-		for yield(struct{}{}) {
-		}
-	})
-	for b.Loop() {
-		next()
-	}
-	stop()
-}
