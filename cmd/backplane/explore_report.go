@@ -29,12 +29,13 @@ func (r *exploreReport) ok() bool {
 	return true
 }
 
-func (r *exploreReport) runs() (tried, steps int) {
+func (r *exploreReport) runs() (tried, distinct, steps int) {
 	for _, c := range r.cells {
 		tried += c.Tried
+		distinct += c.Distinct
 		steps += c.Steps
 	}
-	return tried, steps
+	return tried, distinct, steps
 }
 
 // write prints the report and, if one is wanted, writes the page.
@@ -68,10 +69,12 @@ func writePage(name string, p *scenario.Page) error {
 
 // The JSON document: one object. Members are added over time, never renamed.
 type exploreDocument struct {
-	OK      bool            `json:"ok"`
-	Seconds float64         `json:"seconds"`
-	Runs    int             `json:"runs"`
-	Cells   []exploreRecord `json:"cells"`
+	OK      bool    `json:"ok"`
+	Seconds float64 `json:"seconds"`
+	Runs    int     `json:"runs"`
+	// Distinct interleavings, of all cells.
+	Distinct int             `json:"distinct"`
+	Cells    []exploreRecord `json:"cells"`
 }
 
 type exploreRecord struct {
@@ -92,8 +95,8 @@ type exploreRecord struct {
 }
 
 func (r *exploreReport) writeJSON(w io.Writer) error {
-	tried, _ := r.runs()
-	doc := exploreDocument{OK: r.ok(), Seconds: r.took.Seconds(), Runs: tried, Cells: []exploreRecord{}}
+	tried, distinct, _ := r.runs()
+	doc := exploreDocument{OK: r.ok(), Seconds: r.took.Seconds(), Runs: tried, Distinct: distinct, Cells: []exploreRecord{}}
 	for _, c := range r.cells {
 		record := exploreRecord{
 			Scenario: c.Scenario.Letter, Name: c.Scenario.Name, Policy: string(c.Policy), Verdict: string(c.Verdict),
@@ -182,9 +185,9 @@ func (t *exploreText) failures(r *exploreReport) {
 }
 
 func (t *exploreText) summary(r *exploreReport) {
-	tried, steps := r.runs()
-	t.print("\n%s of %s scheduling points in %.1f s: %s a second.\n", plural(tried, "run"), grouped(uint64(steps)),
-		r.took.Seconds(), grouped(uint64(float64(tried)/max(r.took.Seconds(), 1e-9))))
+	tried, distinct, steps := r.runs()
+	t.print("\n%s, %s interleavings among them, of %s scheduling points in %.1f s: %s a second.\n", plural(tried, "run"),
+		grouped(uint64(distinct)), grouped(uint64(steps)), r.took.Seconds(), grouped(uint64(float64(tried)/max(r.took.Seconds(), 1e-9))))
 	if r.options.html != "" {
 		t.print("The failing schedules are drawn in %s.\n", r.options.html)
 	}

@@ -22,6 +22,7 @@ func TestExploreTable(t *testing.T) {
 		"   fine            fine\n   2               40\n",
 		"C under split: ", "the drain of RCU",
 		"   backplane explore --scenario C --policy split --seed -\n",
+		" interleavings among them, of ",
 		"ok: all 4 cells as expected.\n",
 	} {
 		if !strings.Contains(r.out, want) {
@@ -40,7 +41,11 @@ func TestExploreJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || r.status != statusOK {
 		t.Fatalf("status %d, %v\n%s%s", r.status, err, r.out, r.err)
 	}
-	if !doc.OK || len(doc.Cells) != 5 {
+	distinct := 0
+	for _, c := range doc.Cells {
+		distinct += c.Distinct
+	}
+	if !doc.OK || len(doc.Cells) != 5 || doc.Distinct != distinct || doc.Runs < distinct {
 		t.Fatalf("%+v", doc)
 	}
 	for _, c := range doc.Cells {
