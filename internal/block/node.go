@@ -109,10 +109,10 @@ func (n *Node) openDriver() (err error) {
 	return err
 }
 
-// adopt makes the node that the driver sits on, or finds it, and attaches to
-// it. It is for the drivers' opening; a node that fails to open afterwards
-// gives the child back with [Node.orphan]. A child made here takes over
-// read-only and the cache mode from its parent.
+// adopt makes the node that the driver will sit on, or finds it. It is for the
+// drivers' opening, which goes on with [Node.nurse], or gives the child back
+// with [Node.dropUnused]. A child made here takes over read-only and the cache
+// mode from its parent.
 func (n *Node) adopt() (child *Node, err error) {
 	o := &n.opts
 	switch {
@@ -137,7 +137,8 @@ func (n *Node) adopt() (child *Node, err error) {
 }
 
 // nurse attaches the node to the child that adopt found, with the permissions
-// that the driver asks for on behalf of no users yet.
+// that the driver asks for on behalf of no users yet; if it cannot, it gives
+// the child back. From then on [Node.orphan] undoes both.
 func (n *Node) nurse(child *Node, need, share Perm) error {
 	u := &use{node: child, desc: "node '" + n.Name() + "'", role: "file", need: need, share: share, parent: n}
 	if err := u.attach(); err != nil {

@@ -46,8 +46,8 @@ func (c *cache) init(size int64) {
 	c.limit = min(max(int(cacheBytes/size), cacheFewest), cacheMost)
 }
 
-// load returns the table at off. It stays valid until the next load or create
-// but six, and no caller holds on to one across more than one.
+// load returns the table at off. The next load or create may make it leave, so
+// nobody holds on to one across those.
 func (im *Image) load(co *coro.Co, off int64, k tableKind) (*table, error) {
 	c := &im.cache
 	c.clock++
@@ -170,24 +170,26 @@ func (im *Image) writeEntries(co *coro.Co, t []uint64, dirty map[int]bool, off i
 	return nil
 }
 
-// writeFile writes p, which goes to stable storage with the next flushFile.
+// writeFile writes p, which is on stable storage after the next flushFile.
 func (im *Image) writeFile(co *coro.Co, p []byte, off int64) error {
 	if im.readOnly {
 		return syscall.EPERM
 	}
-	im.unsaid = true
-	return im.file.WriteAt(co, p, off)
+	err := im.file.WriteAt(co, p, off)
+	im.written++ // also after an error: some of it may be there
+	return err
 }
 
-// flushFile flushes the file if anything was written since it last was.
+// flushFile has what was written to the file on stable storage. Several may do
+// that at once.
 func (im *Image) flushFile(co *coro.Co) error {
-	if !im.unsaid {
+	upTo := im.written
+	if im.flushed >= upTo {
 		return nil
 	}
-	im.unsaid = false
 	err := im.file.Flush(co)
-	if err != nil {
-		im.unsaid = true
+	if err == nil {
+		im.flushed = max(im.flushed, upTo)
 	}
 	return err
 }

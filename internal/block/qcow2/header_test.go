@@ -189,6 +189,22 @@ func TestCompressedCluster(t *testing.T) {
 	})
 }
 
+// Past the end of the disk are zeroes, and no space.
+func TestPastTheEnd(t *testing.T) {
+	im := open(t, blank(), Options{})
+	run(func(co *coro.Co) {
+		p := []byte("zeroes after the first two")
+		for _, off := range []int64{1<<20 - 2, 1 << 20, 1 << 40} {
+			if err := im.WriteAt(co, p, off); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("write at %d: %v", off, err)
+			}
+			if err := im.ReadAt(co, p, off); err != nil || p[2] != 0 || p[len(p)-1] != 0 {
+				t.Errorf("read at %d: %v, %q", off, err, p)
+			}
+		}
+	})
+}
+
 func TestResizeRefused(t *testing.T) {
 	for size, want := range map[int64]string{
 		1000:                "The new size must be a multiple of 512",

@@ -67,11 +67,12 @@ type Image struct {
 	refDirty map[int]bool
 	cache    cache
 
-	free    int64 // no cluster below this index is free
-	end     int64 // no cluster from this index on was given out since opening
-	unsaid  bool  // written to the file since its last flush
-	moving  bool  // the table of counts is about to be elsewhere
-	broken  bool  // tables on disk and in memory may differ: no more changes
+	free    int64  // no cluster below this index is free
+	end     int64  // no cluster from this index on was given out since opening
+	written uint64 // writes to the file that have returned
+	flushed uint64 // of these, how many are on stable storage
+	moving  bool   // the table of counts is about to be elsewhere
+	broken  bool   // tables on disk and in memory may differ: no more changes
 	pending map[int64]bool
 	settled coro.Queue // a pending cluster is not any more
 }

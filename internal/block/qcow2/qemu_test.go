@@ -224,7 +224,6 @@ func TestQEMUReadsWhatWeWrite(t *testing.T) {
 			for range 2 {
 				writeRandomly(t, im, model, rnd, 20)
 				flush(t, im)
-				same(t, m.data, model)
 				model = truncate(t, im, model, 512*(1+rnd.IntN(8<<11)))
 				readLike(t, im, model, rnd)
 				same(t, m.data, model)
@@ -247,7 +246,7 @@ func TestQEMUReadsWhatWeWrite(t *testing.T) {
 // The table of counts and the L1 table move when they are full.
 func TestTablesGrow(t *testing.T) {
 	needQEMU(t)
-	const size = 24 << 20
+	const size = 12 << 20
 	for _, options := range []string{"cluster_size=512", "cluster_size=512,refcount_bits=64", "cluster_size=1024,refcount_bits=32"} {
 		rnd := rand.New(rand.NewPCG(1, 3))
 		m := create(t, options, 512)
@@ -256,7 +255,7 @@ func TestTablesGrow(t *testing.T) {
 		model := truncate(t, im, make([]byte, 512), size)
 		run(func(co *coro.Co) {
 			for at := 0; at < size; at += 1 << 20 {
-				p := model[at : at+200<<10+rnd.IntN(100)]
+				p := model[at : at+300<<10+rnd.IntN(100)]
 				fill(p, rnd)
 				if err := im.WriteAt(co, p, int64(at)); err != nil {
 					t.Fatal(err)

@@ -212,5 +212,5 @@ func (im *Image) setBlock(b, off int64) {
 // endOfFile returns the first cluster that the file does not reach and that
 // was not given out.
 func (im *Image) endOfFile() int64 {
-	return max((im.file.Length()+im.size-1)>>im.h.clusterBits, im.end)
+	return max(im.clusters(im.file.Length()), im.end)
 }

@@ -6,9 +6,13 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 )
 
-// ReadAt fills p from offset off of the disk, in bytes; both within its
-// length.
+// ReadAt fills p from offset off of the disk, in bytes. What lies past its end
+// reads as zeroes.
 func (im *Image) ReadAt(co *coro.Co, p []byte, off int64) error {
+	if inside := max(im.Length()-off, 0); int64(len(p)) > inside {
+		clear(p[inside:])
+		p = p[:inside]
+	}
 	for len(p) > 0 {
 		host, n, err := im.find(co, off, int64(len(p)))
 		if err != nil {
@@ -82,9 +86,12 @@ type write struct {
 	virgin  bool  // nothing was ever there: around what is written are zeroes
 }
 
-// WriteAt writes p at offset off of the disk, in bytes; both within its
-// length.
+// WriteAt writes p at offset off of the disk, in bytes. It does not make the
+// disk longer: past its end there is no space.
 func (im *Image) WriteAt(co *coro.Co, p []byte, off int64) error {
+	if off > im.Length() || int64(len(p)) > im.Length()-off {
+		return syscall.ENOSPC
+	}
 	for len(p) > 0 {
 		w, err := im.prepare(co, off, int64(len(p)))
 		if err != nil {
@@ -207,10 +214,7 @@ func (im *Image) writableL2(co *coro.Co, i int) (*table, error) {
 // perform moves the data of a write, p at off, and enters new places.
 func (im *Image) perform(co *coro.Co, w write, p []byte, off int64) error {
 	if !w.fresh {
-		im.unsaid = true
-		err := im.file.WriteAt(co, p, w.host+off-w.cluster<<im.h.clusterBits)
-		im.unsaid = true // also if it was flushed meanwhile
-		return err
+		return im.writeFile(co, p, w.host+off-w.cluster<<im.h.clusterBits)
 	}
 	entered := false
 	defer func() {
@@ -235,14 +239,13 @@ func (im *Image) perform(co *coro.Co, w write, p []byte, off int64) error {
 
 // writeFresh writes p and, where something may have been, zeroes around it.
 func (im *Image) writeFresh(co *coro.Co, w write, p []byte, off int64) error {
-	defer func() { im.unsaid = true }()
 	at := off - w.cluster<<im.h.clusterBits
 	if whole := w.n << im.h.clusterBits; !w.virgin && int64(len(p)) < whole {
 		padded := make([]byte, whole)
 		copy(padded[at:], p)
 		p, at = padded, 0
 	}
-	return im.file.WriteAt(co, p, w.host+at)
+	return im.writeFile(co, p, w.host+at)
 }
 
 // enter makes the disk's clusters be where they were written.
@@ -271,16 +274,20 @@ func (im *Image) settle(w write) {
 // Flush returns once everything that was written before is on stable storage,
 // and the tables that lead to it.
 func (im *Image) Flush(co *coro.Co) error {
-	im.lock.Lock(co)
-	defer im.lock.Unlock(co)
 	if im.readOnly {
 		return nil
 	}
+	if err := im.flushTables(co); err != nil {
+		return err
+	}
+	return im.flushFile(co) // without the lock: reads go on
+}
+
+func (im *Image) flushTables(co *coro.Co) error {
+	im.lock.Lock(co)
+	defer im.lock.Unlock(co)
 	if im.broken {
 		return syscall.EIO
 	}
-	if err := im.writeBack(co); err != nil {
-		return err
-	}
-	return im.flushFile(co)
+	return im.writeBack(co)
 }

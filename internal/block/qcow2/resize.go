@@ -35,6 +35,8 @@ func (im *Image) Truncate(co *coro.Co, size int64) error {
 		if err := im.grow(co, old, size); err != nil {
 			return err
 		}
+	} else if err := im.survey(co, im.clusters(size)); err != nil {
+		return describe("Failed to discard cropped clusters", err)
 	}
 	if err := im.writeHeader(co, offSize, uint64(size), 8); err != nil {
 		return describe("Failed to update the image size", err)
@@ -48,6 +50,9 @@ func (im *Image) Truncate(co *coro.Co, size int64) error {
 	}
 	return nil
 }
+
+// clusters returns how many clusters hold n bytes.
+func (im *Image) clusters(n int64) int64 { return (n + im.size - 1) >> im.h.clusterBits }
 
 // grow makes room in the L1 table and zeroes what comes into view of the last
 // cluster.
@@ -84,7 +89,7 @@ func (im *Image) growL1(co *coro.Co, n uint64) error {
 		return syscall.EFBIG
 	}
 	oldOff, oldBytes := int64(im.h.l1Offset), int64(len(im.l1))*entrySize
-	clusters := (int64(n)*entrySize + im.size - 1) >> im.h.clusterBits
+	clusters := im.clusters(int64(n) * entrySize)
 	off, err := im.allocateRegion(co, clusters)
 	if err != nil {
 		return err
@@ -115,7 +120,7 @@ func (im *Image) growL1(co *coro.Co, n uint64) error {
 // shrink gives back what lies behind the new end: first the entries that lead
 // there go, on disk too, then the counts, then the end of the file.
 func (im *Image) shrink(co *coro.Co, size int64) error {
-	cut, err := im.unlink(co, (size+im.size-1)>>im.h.clusterBits)
+	cut, err := im.unlink(co, im.clusters(size))
 	if err == nil {
 		err = im.writeBack(co)
 	}
@@ -149,56 +154,67 @@ func (im *Image) join(all []extent, off int64) []extent {
 	return append(all, extent{c, 1})
 }
 
+// eachBehind calls f for the L2 tables that have entries of clusters from first
+// on, and the index of the first of those.
+func (im *Image) eachBehind(co *coro.Co, first int64, f func(i int, t *table, j int) error) error {
+	i, j := im.place(first)
+	for ; i < len(im.l1); i, j = i+1, 0 {
+		t, err := im.l2(co, i)
+		if err == nil && t != nil {
+			err = im.sole(co, im.l1[i], t.off)
+		}
+		if err == nil && t != nil {
+			t, err = im.l2(co, i) // counting may have taken its place
+		}
+		if err == nil && t != nil {
+			err = f(i, t, j)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// survey looks for what stands in the way of a new end before anything is
+// changed for it.
+func (im *Image) survey(co *coro.Co, first int64) error {
+	return im.eachBehind(co, first, func(i int, t *table, j int) error {
+		for ; j < 1<<im.l2Bits; j++ {
+			e := t.entry(j)
+			if err := im.checkEntry(co, e, int64(i)<<im.l2Bits+int64(j)); err != nil {
+				return err
+			}
+			if k, _ := classify(e); k == packed {
+				return syscall.ENOTSUP
+			}
+		}
+		return nil
+	})
+}
+
 // unlink clears the entries of all clusters from first on and returns what in
 // the file they referred to, tables included.
 func (im *Image) unlink(co *coro.Co, first int64) (cut []extent, err error) {
-	from, j := im.place(first)
-	for i := from; i < len(im.l1); i, j = i+1, 0 {
-		t, err := im.l2(co, i)
-		if err != nil {
-			return nil, err
+	err = im.eachBehind(co, first, func(i int, t *table, j int) error {
+		whole := j == 0
+		for ; j < 1<<im.l2Bits; j++ {
+			if _, host := classify(t.entry(j)); host != 0 {
+				cut = im.join(cut, host)
+			}
+			if t.entry(j) != 0 {
+				t.setEntry(j, 0)
+			}
 		}
-		if t == nil {
-			continue
-		}
-		if err := im.sole(co, im.l1[i], t.off); err != nil {
-			return nil, err
-		}
-		if t, err = im.l2(co, i); err != nil {
-			return nil, err
-		}
-		if cut, err = im.unlinkEntries(co, cut, t, int64(i)<<im.l2Bits, j); err != nil {
-			return nil, err
-		}
-		if j == 0 {
+		if whole {
 			cut = im.join(cut, t.off)
 			im.l1[i] = 0
 			im.l1Dirty[i] = true
 			t.dirty = false // nobody will read it
 		}
-	}
-	return cut, nil
-}
-
-func (im *Image) unlinkEntries(co *coro.Co, cut []extent, t *table, base int64, j int) ([]extent, error) {
-	for ; j < 1<<im.l2Bits; j++ {
-		e := t.entry(j)
-		if e == 0 {
-			continue
-		}
-		if err := im.checkEntry(co, e, base+int64(j)); err != nil {
-			return nil, err
-		}
-		k, host := classify(e)
-		if k == packed {
-			return nil, syscall.ENOTSUP
-		}
-		if host != 0 {
-			cut = im.join(cut, host)
-		}
-		t.setEntry(j, 0)
-	}
-	return cut, nil
+		return nil
+	})
+	return cut, err
 }
 
 // shrinkReftable gives back refcount blocks that count nothing but, maybe,
