@@ -84,7 +84,7 @@ func TestMisuseNamesWhoAndWhat(t *testing.T) {
 	}{
 		{"enter after end", `coro: "done" entered while done`, func() { done.Enter() }},
 		{"scheduled twice", `coro: "twice" was already scheduled in "queue"`, func() { q.Schedule(twice) }},
-		{"yield from outside", `coro: "twice" yields while created`, func() { twice.Yield() }},
+		{"yield from outside", "coro: a coroutine yields that was never entered", func() { twice.Yield() }},
 		{"wake without home", `coro: "done" is woken but has no home`, func() { done.Wake() }},
 	} {
 		if got := panicText(t, c.f); !strings.HasPrefix(got, c.want) {

@@ -4,40 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/internal/sched/schedtest"
 )
 
-// How many schedules of each program are tried: all with few pre-emptions up to
-// a number, and random ones. That is a few tenths of a second for all.
-const (
-	systematicRuns = 2000 / share
-	randomRuns     = 1000 / share
-)
-
-// explore runs a program under many schedules.
+// explore runs a program under many schedules: a few tenths of a second for all.
 func explore(t *testing.T, body func(w *sched.World)) {
 	t.Helper()
-	try := func(run int, ch sched.Chooser) sched.Outcome {
-		out := sched.Simulate(sched.Options{Chooser: ch}, body, nil)
-		if out.Failure != nil {
-			log := sched.Simulate(sched.Options{Chooser: sched.Replay(sched.ScheduleOf(out.Choices)), Log: true}, body, nil).Log
-			t.Fatalf("run %d, schedule %v: %v\n%s", run, sched.ScheduleOf(out.Choices), out.Failure, strings.Join(log, "\n"))
-		}
-		return out
-	}
-	d := &sched.DFS{Bound: 2}
-	for run := range systematicRuns {
-		if out := try(run, d); !d.Next(out.Choices) {
-			break
-		}
-	}
-	for run := range randomRuns {
-		try(systematicRuns+run, sched.Random(uint64(run), []int{8, 2, 16, 3}[run%4]))
-	}
+	schedtest.Explore(t, 4000, body)
 }
 
 // loop is a Home with a thread of its own.
