@@ -94,10 +94,9 @@ func makeLexerTable() *lexerTable {
 	fill(inZero, '0', '9', tokenError)
 	fill(inDigits, 0, 255, tokenInteger|lookAhead)
 	fill(inDigits, '0', '9', inDigits)
-	for _, s := range []state{inZero, inDigits} {
-		each(s, ".", inPoint)
-		each(s, "eE", inExponent)
-	}
+	each(inZero, ".", inPoint) // and no exponent: "0e1" is 0, and a keyword
+	each(inDigits, ".", inPoint)
+	each(inDigits, "eE", inExponent)
 	fill(inPoint, '0', '9', inFraction)
 	fill(inFraction, 0, 255, tokenFloat|lookAhead)
 	fill(inFraction, '0', '9', inFraction)

@@ -2,6 +2,7 @@ package qobject
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -86,6 +87,41 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 	if cap(p.lex.carry) > keepCarry {
 		t.Errorf("%d bytes are kept", cap(p.lex.carry))
+	}
+}
+
+// TestMalformedLines reads a million lines that are all wrong, in different
+// ways: not a byte of memory may be left behind by any.
+func TestMalformedLines(t *testing.T) {
+	lines := []string{
+		`{"execute": ` + "\xff", `[[[[[[`, `]`, `{"a": {"b": [1, 2, "c"}}`, `"unterminated`, "\x01\x02", `{'a' 'b'}`, `01`, `nul`,
+		`"\ud800"`, "\"\xc3(\"", `{"a": 1, "a": 2}`, strings.Repeat(`{"k": [`, 50), `"` + strings.Repeat("x", 300),
+	}
+	chunk := []byte(strings.Join(lines, "\n") + "\n")
+	var p Parser
+	errs := 0
+	emit := func(_ any, err error) bool {
+		if err != nil {
+			errs++
+		}
+		return true
+	}
+	read := func(n int) uint64 {
+		for range n / len(lines) {
+			p.FeedSome(chunk, emit)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := read(10_000)
+	after := read(1_000_000)
+	if grown := int64(after) - int64(before); grown > 64<<10 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	if errs < 500_000 {
+		t.Errorf("%d errors", errs)
 	}
 }
 
