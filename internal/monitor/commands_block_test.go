@@ -190,6 +190,7 @@ func TestGuestOnQcow2(t *testing.T) {
 	}
 	f.Close()
 	qemuImg(t, "convert", "-f", "raw", "-O", "qcow2", raw, image)
+	t.Cleanup(func() { qemuImg(t, "check", "-f", "qcow2", image) }) // once the machine is closed
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	do := func(name, args string) {
@@ -199,12 +200,15 @@ func TestGuestOnQcow2(t *testing.T) {
 		}
 	}
 	g.con.await(t, "ready")
-	for i := range 3 {
+	for i := range 4 {
 		cursor := c.Events().Cursor()
 		do("blockdev-add", `{"driver":"qcow2","node-name":"d0","file":{"driver":"file","filename":"`+image+`"}}`)
 		do("device_add", `{"driver":"virtio-blk-pci","id":"disk","drive":"d0","bus":"rp0"}`)
 		do("block_resize", `{"node-name":"d0","size":8388608}`) // whatever the guest is at
 		g.con.await(t, fmt.Sprintf("write-verify port=00:01.0 slot=0 plug=%d ", i+1))
+		if i == 3 {
+			break // the machine ends with the disk in place
+		}
 		do("block_resize", `{"node-name":"d0","size":2097152}`)
 		do("device_del", `{"id":"disk"}`)
 		_, err := c.WaitEvent(ctx, cursor, func(e qmp.Received) bool {
