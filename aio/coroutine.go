@@ -115,20 +115,13 @@ func home(co *coro.Co, does string) *Context {
 func Wake(co *coro.Co) { co.Wake() }
 
 // MoveTo makes to the home of the running coroutine and returns in to's loop
-// (QEMU's aio_co_reschedule_self).
-// The loop it leaves hands it over, so that it has yielded before anyone can
-// enter it. If to is closed it stays where it is, for ever, until its context
-// is closed as well.
+// (QEMU's aio_co_reschedule_self). The loop it leaves hands it over, so that it
+// has yielded before anyone can enter it. If to is closed it stays where it is,
+// for ever, until its context is closed as well.
 func MoveTo(co *coro.Co, to *Context) {
-	if home(co, "moves") == to {
-		return
+	if home(co, "moves") != to {
+		co.YieldTo(to)
 	}
-	if mutant.Planted("aio-move-before-yield") {
-		to.Schedule(co)
-		co.Yield()
-		return
-	}
-	co.YieldTo(to)
 }
 
 // enter runs a coroutine until it yields.

@@ -19,7 +19,6 @@ func TestMutantsAreFound(t *testing.T) {
 		{Name: "aio-timer-lost", Breaks: "a timer armed by its own function fires again", Test: "^TestNoCallbackIsReentered$"},
 		{Name: "aio-timer-untold", Breaks: "an earlier timer shortens the wait", Test: "^TestSimulatedTimers$"},
 		{Name: "aio-clock-untold", Breaks: "a clock that starts ends waits", Test: "^TestSimulatedClocks$"},
-		{Name: "aio-move-before-yield", Breaks: "a coroutine yields before its new loop can enter it", Test: "^TestSimulatedWakeAndMove$"},
 		{Name: "aio-home-unchecked", Breaks: "only its home enters a coroutine", Test: "^TestRulesAreAsserted$"},
 		{Name: "aio-pool-loses-work", Breaks: "a worker that leaves takes no job with it", Test: "^TestSimulatedPool$"},
 	})
