@@ -18,7 +18,7 @@ func (e *Editor) tab() {
 	case 0:
 	case 1:
 		e.insertRest(words[0], typed)
-		if w := words[0]; w != "" && !strings.HasSuffix(w, "/") {
+		if w := words[0]; w != "" && strings.IndexByte("/=,", w[len(w)-1]) < 0 { // more of the word is to come
 			e.insert(' ')
 		}
 	default:

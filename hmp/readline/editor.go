@@ -1,6 +1,6 @@
 // Package readline edits one line of text over a byte stream, the way the
-// human monitor of QEMU does: a few Emacs keys and cursor keys, a history, tab
-// completion, and a redraw of the whole line after every change.
+// human monitor of QEMU does: Emacs keys (some more than there) and cursor keys, a
+// history, tab completion, and a redraw of the whole line after every change.
 //
 // It is a state machine: bytes go in by Feed, bytes for the screen come out
 // through the function given to New, and nothing else happens. It starts no
@@ -44,6 +44,7 @@ type Editor struct {
 
 	line   []byte
 	cursor int // byte index into line
+	killed []byte
 
 	shown       []byte // the line as last drawn
 	shownCursor int    // the terminal's cursor, in bytes from the prompt
@@ -114,9 +115,21 @@ func (e *Editor) press(key key, char byte) {
 	case keyBackspace:
 		e.cut(e.cursor-1, e.cursor)
 	case keyKillWord:
-		e.cut(e.wordStart(), e.cursor)
+		e.kill(e.wordStart(), e.cursor)
+	case keyKillNextWord:
+		e.kill(e.cursor, e.wordEnd())
 	case keyKillLine:
-		e.cut(0, e.cursor)
+		e.kill(0, e.cursor)
+	case keyKillRest:
+		e.kill(e.cursor, len(e.line))
+	case keyYank:
+		for _, b := range e.killed {
+			e.insert(b)
+		}
+	case keyWordLeft:
+		e.cursor = e.wordStart()
+	case keyWordRight:
+		e.cursor = e.wordEnd()
 	case keyUp:
 		e.recall(e.history.older())
 	case keyDown:
@@ -155,6 +168,26 @@ func (e *Editor) cut(from, to int) {
 	}
 	e.line = slices.Delete(e.line, from, to)
 	e.cursor = from
+}
+
+// kill is cut that Ctrl-Y can take back.
+func (e *Editor) kill(from, to int) {
+	if from < to && !e.secret {
+		e.killed = append(e.killed[:0], e.line[from:to]...)
+	}
+	e.cut(from, to)
+}
+
+// wordEnd is where the word behind the cursor ends, blanks before it included.
+func (e *Editor) wordEnd() int {
+	i := e.cursor
+	for i < len(e.line) && isBlank(e.line[i]) {
+		i++
+	}
+	for i < len(e.line) && !isBlank(e.line[i]) {
+		i++
+	}
+	return i
 }
 
 // wordStart is where the word before the cursor begins, blanks behind it

@@ -208,6 +208,40 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// TestKeysOfOurOwn are those that QEMU's monitor does not know.
+func TestKeysOfOurOwn(t *testing.T) {
+	for _, c := range []struct{ keys, want string }{
+		{"abc\x02\x02x", "axbc"},                         // Ctrl-B
+		{"abc\x01\x06x", "axbc"},                         // Ctrl-F
+		{"abc def\x01\x06\x0b", "a"},                     // Ctrl-K
+		{"abc def\x01\x06\x0b\x19\x19", "abc defbc def"}, // Ctrl-Y
+		{"abc def\x17\x19\x19", "abc defdef"},            // what Ctrl-W took
+		{"abc\x15x\x19", "xabc"},                         // what Ctrl-U took
+		{"one two\x1bbx", "one xtwo"},                    // Alt-B
+		{"one two\x01\x1bfx", "onex two"},                // Alt-F
+		{"one two\x01\x1bd", " two"},                     // Alt-D
+		{"one two\x1b\x7f", "one "},                      // Alt-Backspace
+		{"one two\x1b[1;5Dx", "one xtwo"},                // Ctrl-Left
+		{"one two\x1b[H\x1b[1;5Cx", "onex two"},          // Home, Ctrl-Right
+		{"abc\x1b[H\x1b[Fx", "abcx"},                     // End
+		{"abc\x1b[7~x\x1b[8~y", "xabcy"},                 // rxvt's Home and End
+		{"abc\x1b[1;99;1Zx", "abcx"},                     // a sequence nobody knows
+	} {
+		e, s := newTest(nil)
+		typeIn(e, c.keys)
+		if line, _ := e.Line(); line != c.want {
+			t.Errorf("%q: %q, want %q", c.keys, line, c.want)
+		}
+		s.check(t, e)
+	}
+	e, _ := newTest(nil)
+	e.SetPrompt("> ", true)
+	typeIn(e, "secret\x15\x19")
+	if line, _ := e.Line(); line != "" {
+		t.Errorf("a password comes back: %q", line)
+	}
+}
+
 func TestCompletionsAreBounded(t *testing.T) {
 	e, s := newTest(func(string) (int, []string) {
 		var words []string

@@ -15,39 +15,72 @@ const (
 	keyDown
 	keyDelete
 	keyBackspace
-	keyKillWord
-	keyKillLine
+	keyKillWord     // the one before the cursor
+	keyKillNextWord // the one behind it
+	keyKillLine     // what is before the cursor
+	keyKillRest     // what is behind it
+	keyYank
+	keyWordLeft
+	keyWordRight
 	keyTab
 	keyClear
 )
 
-// controlKeys are the single bytes with a meaning of their own.
+// controlKeys are the single bytes with a meaning of their own: QEMU's, and B, F,
+// K and Y, which mean nothing there.
 var controlKeys = [256]key{
 	'A' & 31: keyHome,
+	'B' & 31: keyLeft,
 	'D' & 31: keyDelete,
 	'E' & 31: keyEnd,
+	'F' & 31: keyRight,
 	'H' & 31: keyBackspace,
 	'I' & 31: keyTab,
 	'J' & 31: keyEnter,
+	'K' & 31: keyKillRest,
 	'L' & 31: keyClear,
 	'M' & 31: keyEnter,
 	'N' & 31: keyDown,
 	'P' & 31: keyUp,
 	'U' & 31: keyKillLine,
 	'W' & 31: keyKillWord,
+	'Y' & 31: keyYank,
 	127:      keyBackspace,
 }
 
-// csiKeys are the final bytes of ESC [ sequences without a number.
+// csiKeys are the final bytes of ESC [ sequences without a number. H and F are
+// what terminals send for Home and End; QEMU ignores the one and takes the other
+// for the key that goes up.
 var csiKeys = [256]key{
-	'A': keyUp, 'F': keyUp,
+	'A': keyUp,
 	'B': keyDown, 'E': keyDown,
 	'C': keyRight,
 	'D': keyLeft,
+	'F': keyEnd,
+	'H': keyHome,
+}
+
+// ctrlKeys are the final bytes of the same sequences with a modifier behind a
+// semicolon: the arrows with Ctrl, Alt or Shift.
+var ctrlKeys = [256]key{
+	'A': keyUp,
+	'B': keyDown,
+	'C': keyWordRight,
+	'D': keyWordLeft,
+	'F': keyEnd,
+	'H': keyHome,
+}
+
+// altKeys are the bytes behind an escape that begin no sequence.
+var altKeys = [256]key{
+	'b': keyWordLeft,
+	'd': keyKillNextWord,
+	'f': keyWordRight,
+	127: keyKillWord,
 }
 
 // tildeKeys are the numbers of ESC [ number ~.
-var tildeKeys = [...]key{1: keyHome, 3: keyDelete, 4: keyEnd}
+var tildeKeys = [...]key{1: keyHome, 3: keyDelete, 4: keyEnd, 7: keyHome, 8: keyEnd}
 
 // ss3Keys are the final bytes of ESC O sequences.
 var ss3Keys = [256]key{'F': keyEnd, 'H': keyHome}
@@ -70,16 +103,18 @@ const (
 )
 
 // decoder turns bytes into keys. An unknown sequence is swallowed; an escape
-// followed by a byte that starts no sequence swallows that byte too.
+// followed by a byte that starts no sequence and is none of altKeys swallows that
+// byte too.
 type decoder struct {
-	state decodeState
-	param int
+	state    decodeState
+	param    int
+	modified bool // a semicolon has come
 }
 
 func (d *decoder) next(b byte) (key, byte) {
 	switch d.state {
 	case stateEscape:
-		d.escape(b)
+		return d.escape(b), 0
 	case stateCSI:
 		return d.csi(b), 0
 	case stateSS3:
@@ -88,7 +123,6 @@ func (d *decoder) next(b byte) (key, byte) {
 	default:
 		return d.normal(b)
 	}
-	return keyNone, 0
 }
 
 func (d *decoder) normal(b byte) (key, byte) {
@@ -96,7 +130,7 @@ func (d *decoder) normal(b byte) (key, byte) {
 	case b == escape:
 		d.state = stateEscape
 	case b == csi:
-		d.state, d.param = stateCSI, 0
+		*d = decoder{state: stateCSI}
 	case controlKeys[b] != keyNone:
 		return controlKeys[b], 0
 	case b >= 32:
@@ -105,24 +139,35 @@ func (d *decoder) normal(b byte) (key, byte) {
 	return keyNone, 0
 }
 
-func (d *decoder) escape(b byte) {
+func (d *decoder) escape(b byte) key {
 	switch b {
 	case '[':
-		d.state, d.param = stateCSI, 0
+		*d = decoder{state: stateCSI}
 	case 'O':
 		d.state = stateSS3
 	default:
 		d.state = stateNormal
+		return altKeys[b]
 	}
+	return keyNone
 }
 
 func (d *decoder) csi(b byte) key {
 	if b >= '0' && b <= '9' {
-		d.param = min(d.param*10+int(b-'0'), maxParam)
+		if !d.modified {
+			d.param = min(d.param*10+int(b-'0'), maxParam)
+		}
+		return keyNone
+	}
+	if b == ';' {
+		d.modified = true
 		return keyNone
 	}
 	d.state = stateNormal
-	if b != '~' {
+	switch {
+	case b != '~' && d.modified:
+		return ctrlKeys[b]
+	case b != '~':
 		return csiKeys[b]
 	}
 	if d.param < len(tildeKeys) {

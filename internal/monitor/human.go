@@ -50,6 +50,7 @@ func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
 			Options: parseOptions,
 			Report:  func(err error) { s.m.Warn(err.Error()) },
 			Blocks:  s.nodeNames,
+			Files:   completeFiles,
 		},
 	}
 }
@@ -114,17 +115,6 @@ func (h *handlers) humanDeviceAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) e
 		return err
 	}
 	return h.addByPolicy(co, o.Dict())
-}
-
-func (h *handlers) completeDeviceAdd(args []string) []string {
-	if len(args) > 1 {
-		return nil
-	}
-	var names []string
-	for _, c := range h.m.Devices.Registry().Creatable() {
-		names = append(names, c.Name)
-	}
-	return names
 }
 
 func (h *handlers) completeDeviceID(args []string) []string {

@@ -22,8 +22,8 @@ func (h *handlers) humanMemory() hmp.Handlers[*coro.Co] {
 		"xp":             {Run: h.humanXP},
 		"sum":            {RunCo: h.humanSum},
 		"gva2gpa":        {RunCo: h.humanGVA2GPA},
-		"memsave":        {RunCo: h.humanMemsave},
-		"pmemsave":       {RunCo: h.humanPmemsave},
+		"memsave":        {RunCo: h.humanMemsave, Complete: fileArgument(2)},
+		"pmemsave":       {RunCo: h.humanPmemsave, Complete: fileArgument(2)},
 		"info registers": {RunCo: h.infoRegisters},
 	}
 }
