@@ -88,7 +88,9 @@ var restricted = map[string]bool{"driver": true, "type": true, "compression-type
 var leftOut = map[string]bool{"encrypt": true, "overlap-check": true, "bitmaps": true, "data-file": true, "data-file-raw": true}
 
 // extensions names the commands and events that QEMU does not have.
-var extensions = map[string]bool{"x-query-stalls": true, "x-cancel": true, "X_EVENTS_LOST": true}
+var extensions = map[string]bool{
+	"x-query-stalls": true, "x-cancel": true, "X_EVENTS_LOST": true, "x-monitor-add": true, "x-monitor-remove": true,
+}
 
 // TestLikeQEMU compares the machine's schema with the reply of QEMU 10.0:
 // every command, event and type we have must look the same there.

@@ -46,7 +46,7 @@ func (vm *VM) addMonitor(mon monitorArgs) error {
 
 func (vm *VM) serveMonitors() error {
 	for _, mon := range vm.monitors {
-		err := mon.dev.Serve(true, func(_ *sched.Thread, conn chardev.Conn) {
+		err := mon.dev.Serve(!mon.args.single, func(_ *sched.Thread, conn chardev.Conn) {
 			if mon.args.control {
 				vm.Monitors.ServeQMP(conn, mon.args.pretty)
 			} else {

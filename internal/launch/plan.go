@@ -64,6 +64,7 @@ type monitorArgs struct {
 	chardev string // the id of a -chardev
 	control bool   // QMP, else HMP
 	pretty  bool
+	single  bool // clients of a socket one after the other, as QEMU
 }
 
 // read makes a plan of args. Messages have QEMU's words and name the flag.
@@ -280,7 +281,7 @@ func (p *plan) takeMon(f opts.Flag) error {
 	if err != nil {
 		return err
 	}
-	if err := o.Check(opts.Schema{"chardev": opts.Text, "mode": opts.Text, "pretty": opts.Switch}); err != nil {
+	if err := o.Check(opts.Schema{"chardev": opts.Text, "mode": opts.Text, "pretty": opts.Switch, "x-single": opts.Switch}); err != nil {
 		return err
 	}
 	m := monitorArgs{flag: f, chardev: o.String("chardev", "")}
@@ -295,6 +296,9 @@ func (p *plan) takeMon(f opts.Flag) error {
 		return qerr.New("Parameter 'chardev' is missing")
 	}
 	if m.pretty, err = o.Bool("pretty", false); err != nil {
+		return err
+	}
+	if m.single, err = o.Bool("x-single", false); err != nil {
 		return err
 	}
 	if m.pretty && !m.control {

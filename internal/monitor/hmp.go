@@ -54,6 +54,7 @@ func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 func (c *hmpClient) read(conn io.Reader) {
 	buf := make([]byte, hmpReadSize)
 	for {
+		c.out.waitRoom()
 		n, err := conn.Read(buf)
 		if n > 0 && !c.hand(buf[:n]) {
 			return

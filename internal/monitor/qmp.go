@@ -30,6 +30,9 @@ const (
 type qmpClient struct {
 	set   *Set
 	label string // for people: qmp0, qmp1, ...
+	// monitor is the id of the monitor of x-monitor-add that the client came by.
+	monitor string
+
 	sess  *qmp.Session[*coro.Co]
 	out   *output
 	ctx   context.Context // ends when the client has gone
@@ -50,9 +53,9 @@ type qmpClient struct {
 
 // serveQMP talks to one client until it goes or the set closes. It is the body
 // of the client's reader thread and blocks.
-func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool) {
+func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool, monitor string) {
 	oob := true
-	c := &qmpClient{set: s, asker: s.m.World.Adopt("qmp reader")}
+	c := &qmpClient{set: s, monitor: monitor, asker: s.m.World.Adopt("qmp reader")}
 	c.sess = qmp.NewSession(s.commands, qmp.Config{
 		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Deadlines: true, Monitor: c,
 	})

@@ -75,7 +75,8 @@ type Set struct {
 
 	ownChardevs bool // config came without
 
-	events *throttle // BQL
+	events   *throttle                   // BQL
+	attached map[string]*chardev.Chardev // of x-monitor-add; BQL
 
 	mu      sched.Mutex
 	served  int      // QMP clients so far, for their labels; guarded by mu, as the rest
@@ -103,6 +104,7 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Exit: func() {}, Inform: m.Warn})
 		s.ownChardevs = true
 	}
+	s.attached = make(map[string]*chardev.Chardev)
 	if s.policy == "" {
 		s.policy = Ours
 	}
@@ -140,7 +142,7 @@ func (s *Set) leave(c client) {
 
 // ServeQMP talks QMP to the client at conn until either side ends it, and
 // closes conn. It blocks; the caller lends it a thread of its own.
-func (s *Set) ServeQMP(conn io.ReadWriteCloser, pretty bool) { s.serveQMP(conn, pretty) }
+func (s *Set) ServeQMP(conn io.ReadWriteCloser, pretty bool) { s.serveQMP(conn, pretty, "") }
 
 // ServeHMP is ServeQMP for a human monitor. If conn also has chardev.Shared's
 // ReadTurn the monitor is silent while others have the terminal.

@@ -32,6 +32,7 @@ func (c *hmpClient) talk(conn io.Reader) {
 func (c *hmpClient) readTurns(term shared, focus bool) {
 	buf := make([]byte, hmpReadSize)
 	for {
+		c.out.waitRoom()
 		n, now, err := term.ReadTurn(buf)
 		if now != focus {
 			focus = now

@@ -192,6 +192,16 @@ func (c Client) XQueryStalls(ctx context.Context) (*XStalls, error) {
 	return &r, misread("x-query-stalls", in.Err())
 }
 
+// XMonitorAdd calls x-monitor-add.
+func (c Client) XMonitorAdd(ctx context.Context, args *XMonitorAddArgs) error {
+	return c.Execute(ctx, "x-monitor-add", args, nil)
+}
+
+// XMonitorRemove calls x-monitor-remove.
+func (c Client) XMonitorRemove(ctx context.Context, args *XMonitorRemoveArgs) error {
+	return c.Execute(ctx, "x-monitor-remove", args, nil)
+}
+
 // QueryQmpSchema calls query-qmp-schema.
 func (c Client) QueryQmpSchema(ctx context.Context, args *qobject.Dict) ([]SchemaInfo, error) {
 	in, err := c.ask(ctx, "query-qmp-schema", args)

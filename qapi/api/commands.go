@@ -457,6 +457,101 @@ func (x *XCancelArgs) put(d *qobject.Dict) {
 	}
 }
 
+// XMonitorAddArgs holds the arguments of x-monitor-add.
+type XMonitorAddArgs struct {
+	// the monitor's name, for x-monitor-remove
+	Id string
+	// the id of the character device
+	Chardev string
+	// what it speaks; QMP if absent
+	Mode *XMonitorMode
+	// replies are spread over lines (default: false)
+	Pretty *bool
+	// clients of a socket are served one after the other, as QEMU does
+	// (default: false)
+	Single *bool
+}
+
+// DecodeXMonitorAddArgs decodes a XMonitorAddArgs; see package visit for errors.
+func DecodeXMonitorAddArgs(v visit.Value) (x XMonitorAddArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XMonitorAddArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXMonitorAddArgs(in)
+	return in.Err()
+}
+
+func (x *XMonitorAddArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+	x.Chardev = o.Need("chardev").Str()
+	x.Mode = visit.Optional(o, "mode", DecodeXMonitorMode)
+	x.Pretty = visit.Optional(o, "pretty", visit.Value.Bool)
+	x.Single = visit.Optional(o, "single", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XMonitorAddArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XMonitorAddArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+	d.Set("chardev", x.Chardev)
+	if x.Mode != nil {
+		d.Set("mode", string(*x.Mode))
+	}
+	if x.Pretty != nil {
+		d.Set("pretty", *x.Pretty)
+	}
+	if x.Single != nil {
+		d.Set("single", *x.Single)
+	}
+}
+
+// XMonitorRemoveArgs holds the arguments of x-monitor-remove.
+type XMonitorRemoveArgs struct {
+	// the monitor's name
+	Id string
+}
+
+// DecodeXMonitorRemoveArgs decodes a XMonitorRemoveArgs; see package visit for errors.
+func DecodeXMonitorRemoveArgs(v visit.Value) (x XMonitorRemoveArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XMonitorRemoveArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXMonitorRemoveArgs(in)
+	return in.Err()
+}
+
+func (x *XMonitorRemoveArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XMonitorRemoveArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XMonitorRemoveArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
 // QomListArgs holds the arguments of qom-list.
 type QomListArgs struct {
 	// where it is; a part of a path will do if it is unambiguous
@@ -2309,6 +2404,24 @@ type Commands interface {
 	// Since QEMU 10.0.
 	XQueryStalls(call *qmp.Call) (*XStalls, error)
 
+	// XMonitorAdd: Puts a monitor on a character device that has no user, as -mon does. A socket
+	// that listens serves any number of clients, each with a session of its own.
+	//
+	// Errors:
+	// - if the name is taken, or the device is not there or in use
+	//
+	// Since QEMU 10.0.
+	XMonitorAdd(call *qmp.Call, args *XMonitorAddArgs) error
+
+	// XMonitorRemove: Takes a monitor that x-monitor-add has made away. Its clients are
+	// disconnected; a command in work is finished first.
+	//
+	// Errors:
+	// - if there is no such monitor, or it is the one that asks
+	//
+	// Since QEMU 10.0.
+	XMonitorRemove(co *coro.Co, call *qmp.Call, args *XMonitorRemoveArgs) error
+
 	// QueryQmpSchema: Describes commands, events and the types they use. Names of types are
 	// numbers and change from version to version.
 	//
@@ -3205,6 +3318,29 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "x-monitor-add",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXMonitorAddArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.XMonitorAdd(call, &arg)
+			},
+		},
+		{
+			Name:    "x-monitor-remove",
+			Options: qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXMonitorRemoveArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.XMonitorRemove(co, call, &arg)
 			},
 		},
 		{

@@ -313,3 +313,27 @@ func XStallsReasonValues() []XStallsReason { return slices.Clone(valuesOfXStalls
 
 // DecodeXStallsReason decodes a XStallsReason; see package visit for errors.
 func DecodeXStallsReason(v visit.Value) XStallsReason { return visit.Enum(v, valuesOfXStallsReason[:]) }
+
+// XMonitorMode: What a monitor speaks.
+//
+// Since QEMU 10.0.
+type XMonitorMode string
+
+// The values of XMonitorMode.
+const (
+	// the human monitor's language
+	XMonitorModeReadline XMonitorMode = "readline"
+	// QMP
+	XMonitorModeControl XMonitorMode = "control"
+)
+
+var valuesOfXMonitorMode = [...]XMonitorMode{
+	XMonitorModeReadline,
+	XMonitorModeControl,
+}
+
+// XMonitorModeValues returns the values of XMonitorMode in the order of the schema.
+func XMonitorModeValues() []XMonitorMode { return slices.Clone(valuesOfXMonitorMode[:]) }
+
+// DecodeXMonitorMode decodes a XMonitorMode; see package visit for errors.
+func DecodeXMonitorMode(v visit.Value) XMonitorMode { return visit.Enum(v, valuesOfXMonitorMode[:]) }

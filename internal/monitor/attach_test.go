@@ -1,0 +1,86 @@
+package monitor_test
+
+import (
+	"bufio"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qmp"
+)
+
+// TestMonitorsComeAndGo makes a socket and monitors on it while the machine
+// runs, and takes them away.
+func TestMonitorsComeAndGo(t *testing.T) {
+	ctx := t.Context()
+	g := start(t, 0)
+	q := g.dial(ctx)
+	c := api.Client{Executor: q}
+	path := filepath.Join(t.TempDir(), "s")
+	no := false
+	_, err := c.ChardevAdd(ctx, &api.ChardevAddArgs{Id: "c", Backend: api.ChardevBackend{Type: api.ChardevBackendKindSocket,
+		Socket: &api.ChardevSocketWrapper{Data: api.ChardevSocket{Wait: &no, Addr: api.SocketAddressLegacy{
+			Type: api.SocketAddressTypeUnix, Unix: &api.UnixSocketAddressWrapper{Data: api.UnixSocketAddress{Path: path}}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, human := true, api.XMonitorModeReadline
+	for _, test := range []struct {
+		args api.XMonitorAddArgs
+		want string
+	}{
+		{api.XMonitorAddArgs{Id: "m", Chardev: "nope"}, `chardev "nope" not found`},
+		{api.XMonitorAddArgs{Id: "m", Chardev: "c", Mode: &human, Pretty: &yes}, "'pretty' is not compatible with HMP monitors"},
+		{api.XMonitorAddArgs{Id: "m", Chardev: "c"}, ""},
+		{api.XMonitorAddArgs{Id: "m", Chardev: "c"}, "Monitor with id 'm' already exists"},
+		{api.XMonitorAddArgs{Id: "n", Chardev: "c"}, "Device 'c' is in use"},
+	} {
+		if err := c.XMonitorAdd(ctx, &test.args); (err == nil) != (test.want == "") || err != nil && !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("x-monitor-add %+v: %v, want %q", test.args, err, test.want)
+		}
+	}
+	var first *qmp.Client
+	for range 2 {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, err = qmp.NewClient(ctx, conn); err != nil {
+			t.Fatal(err)
+		}
+		defer first.Close()
+		if _, err := (api.Client{Executor: first}).QueryStatus(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := first.Execute(ctx, "x-monitor-remove", map[string]string{"id": "m"}, nil); err == nil || !strings.Contains(err.Error(), "Monitor 'm' cannot remove itself") {
+		t.Errorf("removing itself: %v", err)
+	}
+	if err := c.XMonitorRemove(ctx, &api.XMonitorRemoveArgs{Id: "m"}); err != nil {
+		t.Error(err)
+	}
+	<-first.Done()
+	if err := c.XMonitorRemove(ctx, &api.XMonitorRemoveArgs{Id: "m"}); err == nil || !strings.Contains(err.Error(), "Monitor 'm' not found") {
+		t.Errorf("removing again: %v", err)
+	}
+
+	if err := c.XMonitorAdd(ctx, &api.XMonitorAddArgs{Id: "m", Chardev: "c", Mode: &human, Single: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if text, err := bufio.NewReader(conn).ReadString(')'); err != nil || !strings.HasSuffix(text, "(qemu)") {
+		t.Errorf("the human monitor says %q, %v", text, err)
+	}
+	if err := c.XMonitorRemove(ctx, &api.XMonitorRemoveArgs{Id: "m"}); err != nil {
+		t.Error(err)
+	}
+	if err := c.ChardevRemove(ctx, &api.ChardevRemoveArgs{Id: "c"}); err != nil {
+		t.Error(err)
+	}
+}
