@@ -163,3 +163,39 @@ func TestQcow2RefusedLeavesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An image that cannot be cut, on a file of fixed size, shrinks all the same.
+func TestQcow2OnFixedSize(t *testing.T) {
+	f := newFixture(t)
+	f.do(func(co *coro.Co) {
+		base := f.add(block.Options{Driver: "memory", NodeName: "base"})
+		if err := base.FormatQcow2(co, 1<<20); err != nil {
+			t.Error(err)
+		}
+		if err := base.Truncate(co, 4<<20); err != nil {
+			t.Error(err)
+		}
+	})
+	n := f.add(block.Options{Driver: "qcow2", NodeName: "q", File: &block.Options{Driver: "raw", Size: 4 << 20, FileRef: "base"}})
+	b, err := f.attach(f.g, n, "/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	dev := new(device)
+	b.SetDevice(dev)
+	f.do(func(co *coro.Co) {
+		if err := b.WriteAt(co, []byte("x"), 1<<20-1); err != nil {
+			t.Error(err)
+		}
+		if err := f.g.Resize(co, "", "q", 512); err != nil {
+			t.Error(err)
+		}
+		if err := b.WriteAt(co, []byte("x"), 512); err == nil {
+			t.Error("written past the end")
+		}
+	})
+	if b.Sectors() != 1 || dev.resized != 1 {
+		t.Errorf("%d sectors; the device was told %d times", b.Sectors(), dev.resized)
+	}
+}

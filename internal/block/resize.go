@@ -28,11 +28,11 @@ func (n *Node) Truncate(co *coro.Co, size int64) error {
 	}
 	n.begin()
 	defer n.end()
-	if err := n.truncate(co, d, size); err != nil {
-		return err
+	err := n.truncate(co, d, size)
+	if err == nil || n.Length() != n.told { // it may fail with the work half done
+		n.tellResized()
 	}
-	n.tellResized()
-	return nil
+	return err
 }
 
 func (n *Node) truncate(co *coro.Co, d truncater, size int64) error {

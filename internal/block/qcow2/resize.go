@@ -286,8 +286,6 @@ func (im *Image) cutFile(co *coro.Co) error {
 	if end >= im.file.Length() {
 		return nil
 	}
-	if err := im.file.Truncate(co, end); err != nil {
-		return describe("Failed to truncate the tail of the image", err)
-	}
+	_ = im.file.Truncate(co, end) // a tail that stays is a waste of space, no more
 	return nil
 }
