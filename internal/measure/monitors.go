@@ -46,11 +46,12 @@ func monitorSuite() []Measurement {
 	}
 }
 
-// longArgument asks for an object at a path that is very long, and not there.
+// longArgument sends a very long argument, which the command refuses without
+// repeating it.
 func longArgument(ctx context.Context, p *Process, _ Port) ([][]float64, error) {
-	args := qobject.Members("path", "/"+strings.Repeat("x", argumentBytes))
+	args := qobject.Members("unexpected", strings.Repeat("x", argumentBytes))
 	return repeat(arguments, func(int) (Span, error) {
-		span, err := p.Execute(ctx, "qom-list", args)
+		span, err := p.Execute(ctx, "query-status", args)
 		var e *qerr.Error
 		if errors.As(err, &e) {
 			err = nil
