@@ -84,6 +84,7 @@ var infoRows = []row{
 	{name: "iothreads", help: "show iothreads", preconfig: true},
 	{name: "irq", help: "show the interrupts statistics (if available)"},
 	{name: "kvm", help: "show KVM information"},
+	{name: "mem", help: "show the active virtual memory mappings"},
 	{name: "memdev", help: "show memory backends", preconfig: true},
 	{name: "memory-devices", help: "show memory devices"},
 	{name: "memory_size_summary",

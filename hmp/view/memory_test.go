@@ -80,3 +80,16 @@ func TestPrintRAMBlocks(t *testing.T) {
 		}
 	}
 }
+
+func TestPrintMappings(t *testing.T) {
+	var b strings.Builder
+	PrintMappings(&b, nil, false)
+	PrintMappings(&b, []Mapping{{0xffffffff80000000, 0x80200000, 0x200000, "r-x-gad"}}, true)
+	const want = "No translation or protection\n" +
+		"vaddr            paddr            size             attr\n" +
+		"---------------- ---------------- ---------------- -------\n" +
+		"ffffffff80000000 0000000080200000 0000000000200000 r-x-gad\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}

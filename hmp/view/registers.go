@@ -25,3 +25,23 @@ func PrintRegisters(w io.Writer, cpu int, control, general []Register) {
 		}
 	}
 }
+
+// Mapping is a line of info mem.
+type Mapping struct {
+	Virtual, Physical, Size uint64
+	Rights                  string // "rwxugad", with '-' for what is not there
+}
+
+// PrintMappings writes what a CPU's page tables map; paged is false for one that
+// translates nothing.
+func PrintMappings(w io.Writer, list []Mapping, paged bool) {
+	if !paged {
+		fmt.Fprint(w, "No translation or protection\n")
+		return
+	}
+	fmt.Fprint(w, "vaddr            paddr            size             attr\n"+
+		"---------------- ---------------- ---------------- -------\n")
+	for _, m := range list {
+		fmt.Fprintf(w, "%016x %016x %016x %s\n", m.Virtual, m.Physical, m.Size, m.Rights)
+	}
+}

@@ -2,8 +2,7 @@ package mem
 
 import "slices"
 
-// FlatInfo is one view of `info mtree -f`: plain data, taken under the BQL and
-// printable without it.
+// FlatInfo is one view of `info mtree -f`: taken under the BQL.
 type FlatInfo struct {
 	Spaces []SpaceInfo
 	Root   string // the region rendered
@@ -20,6 +19,7 @@ type FlatRange struct {
 	Type        string
 	Name        string
 	Offset      uint64
+	Owner       Owner // see [Region.Owner]
 }
 
 // typeName returns the word that QEMU's mtree has for a region's kind.
@@ -54,7 +54,7 @@ func (f *FlatView) describe() []FlatRange {
 	ranges := f.Ranges()
 	out := make([]FlatRange, len(ranges))
 	for i, r := range ranges {
-		out[i] = FlatRange{r.First, r.Last, r.Region.prio, r.Region.typeName(), r.Region.name, r.Offset}
+		out[i] = FlatRange{r.First, r.Last, r.Region.prio, r.Region.typeName(), r.Region.name, r.Offset, r.Region.owner}
 	}
 	return out
 }

@@ -25,6 +25,7 @@ func (h *handlers) humanMemory() hmp.Handlers[*coro.Co] {
 		"memsave":        {RunCo: h.humanMemsave, Complete: fileArgument(2)},
 		"pmemsave":       {RunCo: h.humanPmemsave, Complete: fileArgument(2)},
 		"info registers": {RunCo: h.infoRegisters},
+		"info mem":       {RunCo: h.infoMem},
 	}
 }
 
@@ -76,6 +77,21 @@ func (h *handlers) infoRegisters(co *coro.Co, call *hmp.Call, args *hmp.Args) er
 		})
 	}
 	return nil
+}
+
+func (h *handlers) infoMem(co *coro.Co, call *hmp.Call, _ *hmp.Args) (err error) {
+	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+		list, paged, all := hart.Mappings()
+		var rows []view.Mapping
+		for _, m := range list {
+			rows = append(rows, view.Mapping(m))
+		}
+		view.PrintMappings(call, rows, paged)
+		if !all {
+			err = qerr.New("the page tables have too many entries; not all were looked at")
+		}
+	})
+	return err
 }
 
 func viewRegisters(list []riscv.Register) []view.Register {

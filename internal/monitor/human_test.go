@@ -27,7 +27,7 @@ func human(t *testing.T, ctx context.Context, c *qmp.Client, line string) string
 func TestHumanMemory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	g := start(t, 0)
+	g := start(t, 1)
 	c := g.qmp(ctx)
 	g.con.await(t, "ready")
 	dir := t.TempDir()
@@ -58,6 +58,10 @@ func TestHumanMemory(t *testing.T) {
 		{"qom-get /machine/soc0 type", "\"riscv.hart_array\"\n"},
 		{"info qom-tree /nope", "Path '/nope' could not be resolved.\n"},
 		{"info qom-tree /machine/soc0", "/soc0 (riscv.hart_array)\n  /harts[0] (rv64-riscv-cpu)\n  /harts[1] (rv64-riscv-cpu)\n"},
+		{"info mem", "No translation or protection\n"},
+		{"info iothreads", ""},
+		{"info numa", "0 nodes\n"},
+		{"info mtree -f -d", "Error: backplane finds regions in the flat view itself: there is no dispatch tree\n"},
 	} {
 		if got := human(t, ctx, c, row.line); got != row.want {
 			t.Errorf("%s: %q, want %q", row.line, got, row.want)
@@ -72,6 +76,16 @@ func TestHumanMemory(t *testing.T) {
 	for _, want := range []string{"\nCPU#0\n pc ", "\nCPU#1\n pc ", "\n mhartid  0000000000000001\n", "\n x0/zero  0000000000000000 x1/ra "} {
 		if !strings.Contains(all, want) {
 			t.Errorf("info registers -a lacks %q:\n%s", want, all)
+		}
+	}
+	owners := human(t, ctx, c, "info mtree -o")
+	for _, want := range []string{
+		"ram): riscv_virt_board.ram parent:{obj path=/machine/unattached}\n",
+		"i/o): serial owner:{dev path=/machine/unattached/device[",
+		"i/o): bus master container owner:{dev id=rp0}\n",
+	} {
+		if !strings.Contains(owners, want) {
+			t.Errorf("info mtree -o lacks %q:\n%s", want, owners)
 		}
 	}
 }

@@ -27,8 +27,13 @@ func (h *handlers) humanMachine() hmp.Handlers[*coro.Co] {
 			return err
 		}},
 		"info memory_size_summary": {Run: h.infoMemorySize},
-		"info ramblock":            {Run: h.infoRAMBlock},
-		"info qdm":                 {Run: h.infoQDM},
+		"info iothreads":           {Run: h.infoIothreads},
+		"info numa": {Run: func(call *hmp.Call, _ *hmp.Args) error {
+			call.Printf("0 nodes\n")
+			return nil
+		}},
+		"info ramblock": {Run: h.infoRAMBlock},
+		"info qdm":      {Run: h.infoQDM},
 	}
 }
 
@@ -42,6 +47,15 @@ func (h *handlers) infoMemorySize(call *hmp.Call, _ *hmp.Args) error {
 		call.Printf("plugged memory: %d\n", *info.PluggedMemory)
 	}
 	return nil
+}
+
+func (h *handlers) infoIothreads(call *hmp.Call, _ *hmp.Args) error {
+	list, err := h.QueryIothreads(nil)
+	for _, t := range list {
+		call.Printf("%s:\n  thread_id=%d\n  poll-max-ns=%d\n  poll-grow=%d\n  poll-shrink=%d\n  aio-max-batch=%d\n",
+			t.Id, t.ThreadId, t.PollMaxNs, t.PollGrow, t.PollShrink, t.AioMaxBatch)
+	}
+	return err
 }
 
 func (h *handlers) infoQDM(call *hmp.Call, _ *hmp.Args) error {

@@ -4,15 +4,34 @@ import (
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/hmp/view"
 	"github.com/backplane-vm/backplane/internal/mem"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 func (h *handlers) infoMTree(call *hmp.Call, args *hmp.Args) error {
-	if args.Bool("flatview") {
-		view.PrintFlatViews(call, h.flatViews(), false)
+	owners := args.Bool("owner")
+	switch flat := args.Bool("flatview"); {
+	case flat && args.Bool("dispatch_tree"):
+		return qerr.New("backplane finds regions in the flat view itself: there is no dispatch tree")
+	case flat:
+		view.PrintFlatViews(call, h.flatViews(), owners)
+	default:
+		view.PrintMTree(call, h.addressSpaces(), view.MTreeOptions{Owners: owners, Disabled: args.Bool("disabled")})
+	}
+	return nil
+}
+
+// regionOwners says whom a region belongs to. In QEMU one without owner is below
+// /machine/unattached.
+func regionOwners(o mem.Owner) []view.Owner {
+	d, ok := o.(qdev.Device)
+	switch {
+	case o == nil:
+		return []view.Owner{{Parent: true, Path: "/machine/unattached"}}
+	case !ok:
 		return nil
 	}
-	view.PrintMTree(call, h.addressSpaces(), view.MTreeOptions{Disabled: args.Bool("disabled")})
-	return nil
+	return []view.Owner{{Device: true, ID: d.Dev().ID(), Path: d.Dev().CanonicalPath()}}
 }
 
 func (h *handlers) flatViews() []view.FlatView {
@@ -25,6 +44,7 @@ func (h *handlers) flatViews() []view.FlatView {
 		for _, r := range f.Ranges {
 			v.Ranges = append(v.Ranges, view.FlatRange{
 				First: r.First, Last: r.Last, Priority: r.Priority, Kind: r.Type, Name: r.Name, Offset: r.Offset,
+				Owners: regionOwners(r.Owner),
 			})
 		}
 		list = append(list, v)
@@ -58,7 +78,7 @@ func viewRegion(r *mem.Region, seen map[*mem.Region]*view.Region) *view.Region {
 	}
 	v := &view.Region{
 		Name: r.Name(), Kind: regionKind(r), Addr: r.Addr(), Last: r.Size() - 1,
-		Priority: r.Priority(), Disabled: !r.Enabled(),
+		Priority: r.Priority(), Disabled: !r.Enabled(), Owners: regionOwners(r.Owner()),
 	}
 	if r.Size() == mem.Whole {
 		v.Last = mem.Whole

@@ -81,3 +81,80 @@ func (h *Hart) Registers() (control, general []Register) {
 	}
 	return control, general
 }
+
+// A Mapping is a range of virtual addresses that leads to one of physical ones.
+type Mapping struct {
+	Virtual, Physical, Size uint64
+	// Rights are the R, W, X, U, G, A and D of the entries, all the same, as
+	// characters with '-' for what is not set.
+	Rights string
+}
+
+// maxEntries bounds how many page table entries Mappings looks at: tables that a
+// guest has put into one another would keep it busy for hours.
+const maxEntries = 1 << 20
+
+// Mappings lists what satp maps, neighbours of equal rights as one, by address.
+// paged is false if nothing is translated; all is false if that was too much to
+// look at. The hart must be paused.
+func (h *Hart) Mappings() (list []Mapping, paged, all bool) {
+	if h.satp>>satpModeShift == 0 {
+		return nil, false, true
+	}
+	w := mapper{h: h, left: maxEntries}
+	w.table(h.satp&satpPPNMask<<pageShift, 0, 2)
+	return w.list, true, w.left > 0
+}
+
+type mapper struct {
+	h    *Hart
+	list []Mapping
+	left int
+}
+
+// table looks at the 512 entries at pa, the first of which maps va.
+func (w *mapper) table(pa, va uint64, level int) {
+	shift := uint(pageShift + 9*level)
+	for i := uint64(0); i < 512 && w.left > 0; i++ {
+		w.left--
+		r := w.h.mem.find(pa + 8*i)
+		if r == nil {
+			return
+		}
+		pte := atomic.LoadUint64((*uint64)(r.at(pa + 8*i - r.base)))
+		at, to := va|i<<shift, pte>>ptePPNShift<<pageShift&(1<<56-1)
+		switch {
+		case pte&pteV == 0:
+		case pte&(pteR|pteW|pteX) != 0:
+			w.add(Mapping{uint64(int64(at<<25) >> 25), to, 1 << shift, rights(pte)})
+		case level > 0:
+			w.table(to, at, level-1)
+		}
+	}
+}
+
+// add appends m, to the last mapping if that goes on in it.
+func (w *mapper) add(m Mapping) {
+	if n := len(w.list); n > 0 {
+		last := &w.list[n-1]
+		if last.Rights == m.Rights && last.Virtual+last.Size == m.Virtual && last.Physical+last.Size == m.Physical {
+			last.Size += m.Size
+			return
+		}
+	}
+	w.list = append(w.list, m)
+}
+
+// pteG marks what all address spaces share; nothing here is the faster for it.
+const pteG = 1 << 5
+
+func rights(pte uint64) string {
+	var b [7]byte
+	for i, bit := range [...]uint64{pteR, pteW, pteX, pteU, pteG, pteA, pteD} {
+		b[i] = '-'
+		if pte&bit != 0 {
+			b[i] = "rwxugad"[i]
+		}
+	}
+	return string(b[:])
+}

@@ -1,6 +1,9 @@
 package riscv
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestTranslate: a debugger reads where a load would, and its looking leaves no
 // mark.
@@ -40,5 +43,31 @@ func TestRegisters(t *testing.T) {
 	control, general := r.Registers()
 	if control[0] != (Register{"pc", ramBase + 0x34}) || len(general) != 32 || general[10] != (Register{"x10/a0", 42}) {
 		t.Errorf("%v\n%v", control, general)
+	}
+}
+
+func TestMappings(t *testing.T) {
+	r := newRig(t, nil)
+	if list, paged, _ := r.Mappings(); paged || len(list) > 0 {
+		t.Errorf("bare: %v", list)
+	}
+	r.paged(pteV | pteR | pteU)
+	r.setWord(l0Off+8*4, pte(dataOff+pageSize, pteV|pteR|pteU)) // goes on
+	r.setWord(l0Off+8*5, pte(dataOff, pteV|pteR|pteU))          // elsewhere
+	want := []Mapping{
+		{pageVA, ramBase + dataOff, 2 * pageSize, "r--u---"},
+		{pageVA + 2*pageSize, ramBase + dataOff, pageSize, "r--u---"},
+		{ramBase, ramBase, 1 << 30, "rwx--ad"},
+	}
+	list, paged, all := r.Mappings()
+	if !paged || !all || !slices.Equal(list, want) {
+		t.Errorf("%+v, %v, %v; want %+v", list, paged, all, want)
+	}
+	// Tables in one another are looked at for a while only.
+	for i := range uint64(512) {
+		r.setWord(rootOff+8*i, pte(rootOff, pteV))
+	}
+	if _, _, all := r.Mappings(); all {
+		t.Error("512^3 entries were looked at")
 	}
 }
