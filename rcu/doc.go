@@ -57,7 +57,9 @@
 // parities in turn mends that, at twice the price. What remains of the second
 // look is the one that a wait needs: before it parks, the writer flags the
 // readers it waits for, fences (F), and looks again, so that a reader either
-// finds the flag when it leaves or is found to have left.
+// finds the flag when it leaves or is found to have left. A reader that was
+// delayed as above and published between the two looks is found inside and
+// without a flag: then the writer flags and looks once more before it parks.
 //
 // # The barrier that readers do not pay for
 //
@@ -93,10 +95,10 @@
 // Everywhere else, and in builds with the race detector, readers publish with
 // sync/atomic, F is nothing, and the argument above is one about sequentially
 // consistent atomics, wholly inside the memory model. On arm64 that is cheap
-// anyway (STLR). A domain on a kernel without membarrier, one made with
-// [Options].Symmetric, and one in a simulated World use the same: their readers
-// take the slow path, which uses atomics and, simulated, has the scheduling
-// points.
+// anyway (STLR). A domain on a kernel without membarrier and one made with
+// [Options].Symmetric use the same: their readers take the slow path. So do
+// those in a simulated World, where that path has scheduling points, and a store
+// buffer as weak as the processor's at worst (fence).
 //
 // # Goroutines, locks, blocking
 //

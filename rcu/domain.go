@@ -34,6 +34,7 @@ type Domain struct {
 	w          *sched.World
 	opts       Options
 	asymmetric bool // readers publish with plain stores; fence covers them
+	weak       bool // the same, simulated
 	reclaimer  *sched.Thread
 
 	period   sched.Mutex   // held by who runs a grace period
@@ -67,6 +68,7 @@ func New(o Options) *Domain {
 		o.Around = func(_ *sched.Thread, batch func()) { batch() }
 	}
 	d := &Domain{w: o.World, opts: o, parker: o.World.NewParker().For("readers to leave")}
+	d.weak = !o.Symmetric && o.World.Simulated()
 	d.asymmetric = !o.Symmetric && !o.World.Simulated() && registerFence()
 	d.period.Init(d.w, "rcu period")
 	d.registry.mu.Init(d.w, "rcu registry")

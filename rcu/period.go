@@ -82,18 +82,24 @@ func (d *Domain) run() {
 func (d *Domain) awaitLocked(n uint64) (last string) {
 	g := &d.registry
 	d.waiting.Store(true)
+	var kicks []func()
 	for {
-		var kicks []func()
-		last, kicks = d.flagLocked(n, last)
+		var more []func()
+		last, more = d.flagLocked(n, last)
+		kicks = append(kicks, more...)
 		d.w.Point("rcu: readers are flagged")
 		d.fence()
 		if !d.anyInsideLocked(n) {
 			break
 		}
+		if !d.allFlaggedLocked(n) && !mutant.Planted("rcu-parks-unflagged") {
+			continue
+		}
 		g.mu.Unlock()
 		for _, kick := range kicks {
 			kick()
 		}
+		kicks = nil
 		d.parker.Park(sched.Forever)
 		g.mu.Lock()
 		if !d.anyInsideLocked(n) {
@@ -113,6 +119,18 @@ func (d *Domain) anyInsideLocked(n uint64) bool {
 		}
 	}
 	return false
+}
+
+// allFlaggedLocked reports whether every reader that grace period n waits for
+// is going to wake it. One is not if it loaded the number before this period
+// raised it, and published it after flagLocked had looked.
+func (d *Domain) allFlaggedLocked(n uint64) bool {
+	for _, r := range d.registry.readers {
+		if !r.quiescent(n) && atomic.LoadUint32(&r.flag) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // flagLocked flags the readers that grace period n waits for, so that they wake

@@ -30,7 +30,12 @@ type Reader struct {
 	d    *Domain
 	name string
 
-	_ [cacheLine - 96]byte // sections of two readers share no cache line
+	// In a simulated World: a store that the thread made and others do not see
+	// yet; see storebuffer.go.
+	stored  uint64
+	pending bool
+
+	_ [cacheLine - 112]byte // sections of two readers share no cache line
 }
 
 // aside marks a reader that keeps off the fast paths of Lock and Unlock: above
@@ -85,7 +90,7 @@ func (r *Reader) OnWait(f func()) {
 }
 
 // Inside reports whether the thread is inside a section.
-func (r *Reader) Inside() bool { return r.seen != r.idle }
+func (r *Reader) Inside() bool { return r.own() != r.idle }
 
 // AssertOutside panics if the thread is inside a section. what is what it is
 // about to do that waits for the section's end.
@@ -97,13 +102,13 @@ func (r *Reader) AssertOutside(what string) {
 
 // lockSlow nests, or enters a section of a reader that is aside.
 func (r *Reader) lockSlow() {
-	if r.seen != aside {
+	if r.own() != aside {
 		r.nest = aside | (r.nest + 1)
 		return
 	}
 	n := r.gp.Load()
 	r.d.w.Point("rcu: a reader has loaded the number")
-	atomic.StoreUint64(&r.seen, n)
+	r.publish(n)
 	r.d.w.Point("rcu: a reader has published")
 }
 
@@ -122,7 +127,7 @@ func (r *Reader) unlockSlow() {
 	}
 	ended := !r.Inside()
 	if !ended {
-		atomic.StoreUint64(&r.seen, r.idle)
+		r.publish(r.idle)
 		r.d.w.Point("rcu: a reader has left")
 	}
 	flagged := atomic.LoadUint32(&r.flag) != 0

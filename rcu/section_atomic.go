@@ -32,5 +32,5 @@ func (r *Reader) Unlock() {
 // registerFence reports that no fence is needed.
 func registerFence() bool { return false }
 
-// fence does nothing: atomics are sequentially consistent.
-func (d *Domain) fence() {}
+// membarrier does nothing: atomics are sequentially consistent.
+func (d *Domain) membarrier() {}

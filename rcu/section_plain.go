@@ -5,8 +5,6 @@ package rcu
 import (
 	"sync/atomic"
 	"syscall"
-
-	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // plainStores: this build's readers publish with plain stores and rely on the
@@ -50,12 +48,9 @@ func registerFence() bool {
 	return errno == 0
 }
 
-// fence is a full memory barrier in every running thread of the process. It
-// takes about a microsecond.
-func (d *Domain) fence() {
-	if !d.asymmetric || mutant.Planted("rcu-skip-barrier") {
-		return
-	}
+// membarrier is a full memory barrier in every running thread of the process.
+// It takes about a microsecond.
+func (d *Domain) membarrier() {
 	if _, _, errno := syscall.RawSyscall(sysMembarrier, membarrierPrivateExpedited, 0, 0); errno != 0 {
 		panic("rcu: membarrier was there and is gone: " + errno.Error())
 	}
