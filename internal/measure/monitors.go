@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ const (
 // monitorSuite is the part of [Suite] about monitors.
 func monitorSuite() []Measurement {
 	return []Measurement{
+		{"query-status", "a round trip over a unix socket: of a bare line, and through a client",
+			[]Row{{"query-status round trip", Nanoseconds}, {"  through a qmp.Client", Nanoseconds}}, roundTrip},
 		{"argument", "the reply to a command with an argument of 100 KB",
 			[]Row{{"command with a 100 KB argument", Nanoseconds}}, roundOf(longArgument)},
 		{"schema", "query-qmp-schema, the first time and again",
@@ -44,6 +47,43 @@ func monitorSuite() []Measurement {
 		{"bystander", "query-status of a client while another's device_add fails",
 			[]Row{{"query-status beside device_add, p99", Nanoseconds}}, bystander},
 	}
+}
+
+// roundTrip asks with bare lines first, which tells what the machine and the
+// system take, and then through a client.
+func roundTrip(ctx context.Context, e *Emulator) (samples [][]float64, err error) {
+	err = monitorsOf(ctx, e, 1, func(p *Process, _ Port, dial func(int) (net.Conn, error)) error {
+		conn, err := dial(0)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
+		r := bufio.NewReader(conn)
+		ask := func(line string) (Span, error) {
+			span := Span{Asked: p.Clock()}
+			_, err := conn.Write([]byte(line))
+			if err == nil {
+				_, err = r.ReadSlice('\n')
+			}
+			span.Answered = p.Clock()
+			return span, err
+		}
+		if _, err := r.ReadSlice('\n'); err != nil { // the greeting
+			return err
+		}
+		if _, err := ask(`{"execute": "qmp_capabilities"}`); err != nil {
+			return err
+		}
+		bare, err := repeat(roundTrips, func(int) (Span, error) { return ask(`{"execute": "query-status"}`) })
+		if err != nil {
+			return err
+		}
+		through, err := repeat(roundTrips, func(int) (Span, error) { return p.QueryStatus(ctx) })
+		samples = append(bare, through...)
+		return err
+	})
+	return samples, err
 }
 
 // longArgument sends a very long argument, which the command refuses without

@@ -62,8 +62,7 @@ func Suite() []Measurement {
 	many := func(guest string) []Row {
 		return append(ns("first 20 of 200 ports, guest "+guest, "last 20 of 200 ports, guest "+guest), Row{"  last / first", Ratio})
 	}
-	return append([]Measurement{
-		{"query-status", "a round trip over a unix socket", ns("query-status round trip"), roundOf(query)},
+	return append(monitorSuite(), []Measurement{
 		{"device_add", "the reply of device_add virtio-rng-pci, guest stopped and guest running",
 			ns("device_add reply, guest stopped", "device_add reply, guest running"), addReplies},
 		{"device_add-fails", "the reply of a device_add that fails (its drive does not exist)",
@@ -75,7 +74,7 @@ func Suite() []Measurement {
 			[]Row{{"resident memory, idle", Bytes}}, roundOf(memory)},
 		{"ports", "device_add virtio-rng-pci behind 200 root ports, guest stopped", many("stopped"), manyRound(false)},
 		{"ports-running", "the same with the guest running, which brings each up before the next", many("running"), manyRound(true)},
-	}, monitorSuite()...)
+	}...)
 }
 
 // OnePort is the port of machines with one, and its flag.
@@ -137,10 +136,6 @@ func repeat(n int, f func(i int) (Span, error)) ([][]float64, error) {
 		samples = append(samples, float64(span.Took()))
 	}
 	return [][]float64{samples}, nil
-}
-
-func query(ctx context.Context, p *Process, _ Port) ([][]float64, error) {
-	return repeat(roundTrips, func(int) (Span, error) { return p.QueryStatus(ctx) })
 }
 
 func failing(ctx context.Context, p *Process, port Port) ([][]float64, error) {
