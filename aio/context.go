@@ -52,6 +52,14 @@
 // Go's network poller and hand over in user space, where the scheduler spins
 // for a while by itself before it lets a thread sleep.
 //
+// # Cost
+//
+// Scheduling and running a bottom half takes 55 ns, a timer 170 ns, a
+// coroutine's wake and entry 150 ns, a move to another thread and back 1.2 µs;
+// a thread blocked in a poll runs 0.25 µs after its wake if the waker waits next,
+// and when the operating system has woken a processor for it if not (bench_test.go;
+// amd64, Go 1.26). None of them allocates.
+//
 // Goroutines: none of its own, except [IOThread]'s and a [Pool]'s workers,
 // which leave when idle. Lock order: a context's mutex is a leaf (a clock's
 // may be taken inside it).
