@@ -17,6 +17,14 @@ type row struct {
 // are on the wire (help prints them), the argument descriptions decide what is
 // accepted; both are QEMU 10.0's.
 var topRows = []row{
+	{name: "block_job_cancel", args: "force:-f,device:B", params: "[-f] device",
+		help: "stop an active background block operation (use -f\n" +
+			"\t\t\t if you want to abort the operation immediately\n" +
+			"\t\t\t instead of keep running until data is in sync)"},
+	{name: "block_job_complete", args: "device:B", params: "device", help: "stop an active background block operation"},
+	{name: "block_job_pause", args: "device:B", params: "device", help: "pause an active background block operation"},
+	{name: "block_job_resume", args: "device:B", params: "device", help: "resume a paused background block operation"},
+	{name: "block_job_set_speed", args: "device:B,speed:o", params: "device speed", help: "set maximum speed for a background block operation"},
 	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
 	{name: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
 	{name: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
@@ -28,6 +36,20 @@ var topRows = []row{
 		help: "add device, like -device on the command line"},
 	{name: "device_del", args: "id:s", params: "device", help: "remove device"},
 	{name: "drive_del", args: "id:B", params: "device", help: "remove host block device"},
+	{name: "dump-guest-memory", args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?", params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
+		help: "dump guest memory into file 'filename'.\n" +
+			"\t\t\t-p: do paging to get guest's memory mapping.\n" +
+			"\t\t\t-d: return immediately (do not wait for completion).\n" +
+			"\t\t\t-z: dump in kdump-compressed format, with zlib compression.\n" +
+			"\t\t\t-l: dump in kdump-compressed format, with lzo compression.\n" +
+			"\t\t\t-s: dump in kdump-compressed format, with snappy compression.\n" +
+			"\t\t\t-R: when using kdump (-z, -l, -s), use raw rather than makedumpfile-flattened\n" +
+			"\t\t\t    format\n" +
+			"\t\t\t-w: dump in Windows crashdump format (can be used instead of ELF-dump converting),\n" +
+			"\t\t\t    for Windows x86 and x64 guests with vmcoreinfo driver only.\n" +
+			"\t\t\tbegin: the starting physical address.\n" +
+			"\t\t\tlength: the memory size, in bytes."},
+	{name: "dumpdtb", args: "filename:F", params: "filename", help: "dump the FDT in dtb format to 'filename'"},
 	{name: "eject", args: "force:-f,device:B", params: "[-f] device",
 		help: "eject a removable medium (use -f to force it)"},
 	{name: "exit_preconfig", help: "exit the preconfig state", preconfig: true},
@@ -67,18 +89,21 @@ var topRows = []row{
 	{name: "system_powerdown", help: "send system power down event"},
 	{name: "system_reset", help: "reset the system"},
 	{name: "system_wakeup", help: "wakeup guest from suspend"},
+	{name: "watchdog_action", args: "action:s", params: "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]", help: "change watchdog action"},
 	{name: "x", args: "fmt:/,addr:l", params: "/fmt addr", help: "virtual memory dump starting at 'addr'"},
 	{name: "xp", args: "fmt:/,addr:l", params: "/fmt addr", help: "physical memory dump starting at 'addr'"},
 }
 
 // infoRows are the sub-commands of info.
 var infoRows = []row{
+	{name: "balloon", help: "show balloon information"},
 	{name: "block", args: "nodes:-n,verbose:-v,device:B?", params: "[-n] [-v] [device]",
 		help: "show info of one block device or all block devices (-n: show named nodes; -v: show details)"},
 	{name: "block-jobs", help: "show progress of ongoing block device operations"},
 	{name: "blockstats", help: "show block device statistics"},
 	{name: "chardev", help: "show the character devices", preconfig: true},
 	{name: "cpus", help: "show infos for each CPU"},
+	{name: "dump", help: "Display the latest dump status"},
 	{name: "history", help: "show the command line history", preconfig: true},
 	{name: "hotpluggable-cpus", help: "Show information about hotpluggable CPUs", preconfig: true},
 	{name: "iothreads", help: "show iothreads", preconfig: true},
@@ -89,6 +114,8 @@ var infoRows = []row{
 	{name: "memory-devices", help: "show memory devices"},
 	{name: "memory_size_summary",
 		help: "show the amount of initially allocated and present hotpluggable (if enabled) memory in bytes."},
+	{name: "mice", help: "show which guest mouse is receiving events"},
+	{name: "migrate_capabilities", help: "show current migration capabilities"},
 	{name: "mtree", args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D", params: "[-f][-d][-o][-D]",
 		help: "show memory tree (-f: dump flat view for address spaces;-d: dump dispatch tree, valid with -f only);" +
 			"-o: dump region owners/parents;-D: dump disabled regions"},
@@ -104,10 +131,20 @@ var infoRows = []row{
 	{name: "registers", args: "cpustate_all:-a,vcpu:i?", params: "[-a|vcpu]",
 		help: "show the cpu registers (-a: show register info for all cpus; vcpu: specific vCPU to query;" +
 			" show the current CPU's registers if no argument is specified)"},
+	{name: "replay", help: "show record/replay information"},
+	{name: "rocker", args: "name:s", params: "name", help: "Show rocker switch"},
+	{name: "rocker-ports", args: "name:s", params: "name", help: "Show rocker ports"},
 	{name: "roms", help: "show roms"},
+	{name: "spice", help: "show the spice server status"},
 	{name: "status", help: "show the current VM status (running|paused)", preconfig: true},
+	{name: "tpm", help: "show the TPM device"},
+	{name: "usb", help: "show guest USB devices"},
 	{name: "uuid", help: "show the current VM UUID", preconfig: true},
+	{name: "vcpu_dirty_limit", help: "show dirty page limit information of all vCPU"},
 	{name: "version", help: "show the version of QEMU", preconfig: true},
+	{name: "virtio", help: "List all available virtio devices"},
+	{name: "vm-generation-id", help: "Show Virtual Machine Generation ID"},
+	{name: "vnc", help: "show the vnc server status"},
 }
 
 // Handlers binds handlers to the commands of the standard table, by the first

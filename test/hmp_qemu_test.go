@@ -33,6 +33,17 @@ var humanLines = []string{
 	"qom-get /machine/peripheral nonesuch", "qom-set /nonesuch a b", "qom-set -x / a b", "qom-set / a", "qom-set / type b",
 	"qom-set -j / type \"", "info qom-tree /nonesuch", "device_del", "device_del nonesuch", "device_del a b", "device_add", "device_add nonesuch",
 	"device_add virtio-rng-pci,bus=nonesuch", "device_add virtio-rng-pci,id=1",
+	"object_add", "object_add iothread,id=io0", "object_add iothread,id=io0", "object_add iothread", "object_add nonesuch,id=x",
+	"object_add iothread,id=io1,poll-max-ns=x", "object_add iothread,id=io1,nonesuch=x", "object_add iothread,id=1", "object_add id=x",
+	"object_add rng-random,id=r", "object_add memory-backend-ram,id=m", "object_add memory-backend-ram,id=m,size=1M", "object_add secret,id=s",
+	"object_add secret,id=s,data=x", "object_del", "object_del io0", "object_del io0", "object_del nonesuch",
+
+	// What there is none of, and files that cannot be.
+	"watchdog_action", "watchdog_action nonesuch", "watchdog_action pause", "dump-guest-memory", "dump-guest-memory /nonesuch/x",
+	"dump-guest-memory -z -l x", "dump-guest-memory -x y", "dump-guest-memory x 1", "dump-guest-memory -p -z x", "info dump", "info dump x",
+	"block_job_pause", "block_job_set_speed x", "block_job_cancel -x y", "info balloon", "info usb", "info mice", "info tpm",
+	"info vnc", "info spice", "info irq", "info numa", "info block-jobs", "info memory-devices", "info memory_size_summary", "info replay",
+	"info vcpu_dirty_limit", "info iothreads", "info mem",
 
 	// Character devices.
 	"chardev-add", "chardev-add null,id=c0", "chardev-add null,id=c0", "chardev-add null", "chardev-add nonesuch,id=c1", "chardev-add id=c1",

@@ -97,7 +97,7 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 		"info qtree":   {Run: h.infoQTree},
 		"info mtree":   {Run: h.infoMTree},
 	}
-	for _, more := range []hmp.Handlers[*coro.Co]{h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine()} {
+	for _, more := range []hmp.Handlers[*coro.Co]{h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine(), h.humanQueries(), h.humanActions()} {
 		maps.Copy(bound, more)
 	}
 	maps.Copy(bound, h.s.config.ExtraHuman)

@@ -11,6 +11,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/riscv"
+	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -179,19 +180,14 @@ func (h *handlers) humanSum(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
 }
 
 func (h *handlers) humanMemsave(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
-	addr, size := uint64(args.Int("val")), uint64(args.Int("size"))
-	return h.saveMemory(co, args.String("filename"), addr, size, func(at uint64, p []byte) (ok bool) {
-		h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
-		return ok
+	cpu := int64(max(call.CPU(), 0))
+	return h.Memsave(co, nil, &api.MemsaveArgs{
+		Val: args.Int("val"), Size: args.Int("size"), Filename: args.String("filename"), CpuIndex: &cpu,
 	})
 }
 
 func (h *handlers) humanPmemsave(co *coro.Co, _ *hmp.Call, args *hmp.Args) error {
-	addr, size := uint64(args.Int("val")), uint64(args.Int("size"))
-	return h.saveMemory(co, args.String("filename"), addr, size, func(at uint64, p []byte) bool {
-		h.m.System.DMARead(at, p) // what is not there is zeroes
-		return true
-	})
+	return h.Pmemsave(co, nil, &api.PmemsaveArgs{Val: args.Int("val"), Size: args.Int("size"), Filename: args.String("filename")})
 }
 
 // saveMemory writes what read gives of size bytes from addr on to a file. Files

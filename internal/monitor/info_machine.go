@@ -5,19 +5,14 @@ import (
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/hmp/view"
 	"github.com/backplane-vm/backplane/internal/mem"
-	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // humanMachine are human commands about the machine as a whole. Some have one
 // answer only, as this board is: the same as QEMU's for it.
 func (h *handlers) humanMachine() hmp.Handlers[*coro.Co] {
 	return hmp.Handlers[*coro.Co]{
-		"nmi": {Run: func(*hmp.Call, *hmp.Args) error {
-			return qerr.New("machine does not provide NMIs")
-		}},
-		"system_wakeup": {Run: func(*hmp.Call, *hmp.Args) error {
-			return qerr.New("wake-up from suspend is not supported by this guest")
-		}},
+		"nmi":           {Run: func(*hmp.Call, *hmp.Args) error { return h.InjectNmi(nil) }},
+		"system_wakeup": {Run: func(*hmp.Call, *hmp.Args) error { return h.SystemWakeup(nil) }},
 		"info kvm": {Run: func(call *hmp.Call, _ *hmp.Args) error {
 			call.Printf("kvm support: not compiled\n")
 			return nil
@@ -28,12 +23,8 @@ func (h *handlers) humanMachine() hmp.Handlers[*coro.Co] {
 		}},
 		"info memory_size_summary": {Run: h.infoMemorySize},
 		"info iothreads":           {Run: h.infoIothreads},
-		"info numa": {Run: func(call *hmp.Call, _ *hmp.Args) error {
-			call.Printf("0 nodes\n")
-			return nil
-		}},
-		"info ramblock": {Run: h.infoRAMBlock},
-		"info qdm":      {Run: h.infoQDM},
+		"info ramblock":            {Run: h.infoRAMBlock},
+		"info qdm":                 {Run: h.infoQDM},
 	}
 }
 
