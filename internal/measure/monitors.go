@@ -80,7 +80,8 @@ func roundTrip(ctx context.Context, e *Emulator) (samples [][]float64, err error
 			return err
 		}
 		through, err := repeat(roundTrips, func(int) (Span, error) { return p.QueryStatus(ctx) })
-		samples = append(bare, through...)
+		samples = append(samples, bare...)
+		samples = append(samples, through...)
 		return err
 	})
 	return samples, err

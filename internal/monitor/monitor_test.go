@@ -22,21 +22,21 @@ import (
 
 // guest is a machine with the demo guest and monitors.
 type guest struct {
-	*testing.T
+	testing.TB
 	m   *machine.Machine
 	set *monitor.Set
 	con *console
 }
 
-func start(t *testing.T, ports int) *guest { return startUnder(t, ports, monitor.Ours) }
+func start(t testing.TB, ports int) *guest { return startUnder(t, ports, monitor.Ours) }
 
-func startUnder(t *testing.T, ports int, policy monitor.Policy) *guest {
+func startUnder(t testing.TB, ports int, policy monitor.Policy) *guest {
 	t.Helper()
 	registry, err := virt.NewRegistry()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guest{T: t, con: newConsole()}
+	g := &guest{TB: t, con: newConsole()}
 	g.m, err = virt.New(virt.Config{
 		Config: machine.Config{Registry: registry, Warn: func(s string) { t.Log(s) }},
 		CPUs:   2, RAM: 64 << 20, Kernel: "builtin:demo", Serial: g.con,

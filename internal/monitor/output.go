@@ -36,6 +36,7 @@ const flushTime = 2 * time.Second
 type output struct {
 	conn   io.ReadWriteCloser
 	direct syscall.RawConn // to write without blocking; nil where that is not possible
+	once   attempt
 	thread *sched.Thread
 	ended  *sched.Parker // gets a token when all is written
 
@@ -57,6 +58,7 @@ func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
 	}); ok {
 		o.direct, _ = c.SyscallConn() // an error: it is no plain socket
 	}
+	o.once.write = o.once.try
 	o.mu.Init(w, name+" output")
 	o.work, o.room = sched.NewCond(&o.mu), sched.NewCond(&o.mu)
 	o.thread = w.Go(name+" writer", o.run)
@@ -103,15 +105,27 @@ func (o *output) write(p []byte) {
 
 // tryWrite writes what the socket takes without waiting, and returns how much
 // that was. An error is left for the writer to find.
-func (o *output) tryWrite(p []byte) (n int) {
-	err := o.direct.Write(func(fd uintptr) bool {
-		n, _ = syscall.Write(int(fd), p)
-		return true
-	})
+func (o *output) tryWrite(p []byte) int {
+	o.once.p, o.once.n = p, 0
+	err := o.direct.Write(o.once.write)
+	o.once.p = nil
 	if err != nil {
 		return 0
 	}
-	return max(0, n)
+	return max(0, o.once.n)
+}
+
+// attempt is one write to a descriptor. It is kept from one to the next, so
+// that a reply costs no allocation; the output's mu guards it.
+type attempt struct {
+	p     []byte
+	n     int
+	write func(fd uintptr) bool
+}
+
+func (a *attempt) try(fd uintptr) bool {
+	a.n, _ = syscall.Write(int(fd), a.p)
+	return true
 }
 
 // event lets f add an event, unless too much waits; missed adds what tells of

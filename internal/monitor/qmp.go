@@ -38,6 +38,7 @@ type qmpClient struct {
 	ctx   context.Context // ends when the client has gone
 	gone  context.CancelFunc
 	asker *sched.Thread // whose the BQL is while the reader answers
+	reply []byte        // the reader's, for its answers
 
 	mu      sched.Mutex // guards what follows
 	queue   []*request

@@ -44,11 +44,14 @@ func (c *qmpClient) answer(inv *qmp.Invocation[*coro.Co]) {
 	}
 	defer c.endAnswer()
 	if inv.Name() == "" {
-		c.out.write(inv.Dispatch(nil))
-		return
+		c.reply = inv.Dispatch(c.reply[:0])
+	} else {
+		c.reply = c.underBQL(inv)
 	}
-	reply := c.underBQL(inv)
-	c.out.write(reply)
+	c.out.write(c.reply)
+	if cap(c.reply) > keepBuffer {
+		c.reply = nil
+	}
 }
 
 func (c *qmpClient) underBQL(inv *qmp.Invocation[*coro.Co]) (reply []byte) {
@@ -57,10 +60,10 @@ func (c *qmpClient) underBQL(inv *qmp.Invocation[*coro.Co]) (reply []byte) {
 	defer m.BQL.Unlock(c.asker)
 	m.World.Note(sched.VerbEnters, name)
 	defer m.World.Note(sched.VerbLeaves, name)
-	reply = inv.Dispatch(nil)
+	reply = inv.Dispatch(c.reply[:0])
 	if name == qmp.CapabilitiesName { // whose reply comes before the first event
 		c.out.write(reply)
-		return nil
+		return reply[:0]
 	}
 	return reply
 }

@@ -3,6 +3,7 @@ package qmptest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,7 +65,7 @@ func (r *Recorder) Read(p []byte) (int, error) {
 			r.line = r.line[:0]
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		r.note(`{"dir": "eof"}`)
 	}
 	return n, err
@@ -118,21 +119,21 @@ func Replay(t testing.TB, script *Transcript, faults ...Fault) net.Conn {
 // ends it.
 func replay(conn net.Conn, script *Transcript) error {
 	for i, step := range script.Steps {
+		var gone error
 		switch step.Dir {
 		case In:
 			got := make([]byte, len(step.Raw))
-			if n, err := io.ReadFull(conn, got); err != nil {
-				return nil
-			} else if !bytes.Equal(got[:n], step.Raw) {
+			if _, gone = io.ReadFull(conn, got); gone == nil && !bytes.Equal(got, step.Raw) {
 				return fmt.Errorf("step %d: the client said %q, and in the transcript %q", i+1, got, step.Raw)
 			}
 		case Out:
-			if _, err := conn.Write(append(bytes.Clone(step.Raw), '\r', '\n')); err != nil {
-				return nil
-			}
+			_, gone = conn.Write(append(bytes.Clone(step.Raw), '\r', '\n'))
 		case EOF:
 			return nil
 		case Quiet, Signal, Wait: // nothing is said
+		}
+		if gone != nil {
+			break
 		}
 	}
 	return nil
