@@ -30,7 +30,7 @@ type Cell struct {
 	Distinct int            // interleavings among them
 	Steps    int            // scheduling points of all runs
 	Failure  *sched.Failure // nil if fine
-	Found    string         // how the failure was found: "dfs" or "random:SEED:EVERY"
+	Found    string         // how the failure was found: "dfs", "random:SEED:EVERY" or "pct:SEED:DEPTH:LENGTH"
 	Schedule sched.Schedule // the shortest failing schedule that was found
 }
 
@@ -106,17 +106,28 @@ func (e *explorer) depthFirst(ctx context.Context) {
 // exploration gives up: the scenario has no more interleavings to offer.
 const stale = 20_000
 
-// random tries random runs, from rare pre-emption to one at every choice, until
-// limit interleavings have been seen.
+// rankedDepth is how many orderings a bug may need that runs by priority (PCT)
+// look for.
+const rankedDepth = 4
+
+// random tries random runs, from rare pre-emption to one at every choice and
+// some by priority, until limit interleavings have been seen.
 func (e *explorer) random(ctx context.Context, limit int) {
+	length := 0 // choices of the last run
 	for old := 0; len(e.seen) < limit && old < stale && ctx.Err() == nil; {
 		seed := e.budget.Seed + e.drawn
-		every := []int{32, 4, 12, 2}[e.drawn%4]
+		every := []int{32, 4, 12, 2, 0}[e.drawn%5]
 		e.drawn++
 		before := len(e.seen)
-		if _, ok := e.try(sched.Random(seed, every), fmt.Sprintf("random:%d:%d", seed, every)); !ok {
+		ch, how := sched.Random(seed, every), fmt.Sprintf("random:%d:%d", seed, every)
+		if every == 0 {
+			ch, how = sched.PCT(seed, rankedDepth, length), fmt.Sprintf("pct:%d:%d:%d", seed, rankedDepth, length)
+		}
+		out, ok := e.try(ch, how)
+		if !ok {
 			return
 		}
+		length = len(out.Choices)
 		old++
 		if len(e.seen) > before {
 			old = 0

@@ -24,6 +24,7 @@ type sim struct {
 	mutexes []*simMutex
 	choices []Choice
 	buf     []*simThread // scratch for enabled
+	ids     []uint64     // scratch for ask
 	log     []Entry
 	fail    *Failure
 	dead    bool // the run is over and threads are being unwound
@@ -108,13 +109,26 @@ func (s *sim) choose() *simThread {
 			return list[0]
 		}
 		kept := list[0] == s.cur
-		i := s.opts.Chooser.Choose(len(s.choices), len(list), kept)
+		i := s.ask(list, kept)
 		if i < 0 || i >= len(list) {
 			i = 0
 		}
 		s.choices = append(s.choices, Choice{N: uint8(min(len(list), 255)), Picked: uint8(i), Kept: kept})
 		return list[i]
 	}
+}
+
+// ask has the Chooser pick one of list.
+func (s *sim) ask(list []*simThread, kept bool) int {
+	c, ok := s.opts.Chooser.(ThreadChooser)
+	if !ok {
+		return s.opts.Chooser.Choose(len(s.choices), len(list), kept)
+	}
+	s.ids = s.ids[:0]
+	for _, t := range list {
+		s.ids = append(s.ids, t.t.id)
+	}
+	return c.ChooseThread(len(s.choices), s.ids, kept)
 }
 
 // advance lets time run to the next deadline, when nobody can do anything

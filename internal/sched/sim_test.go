@@ -260,3 +260,63 @@ func BenchmarkSwitch(b *testing.B) {
 		other.Join()
 	}, nil)
 }
+
+// PCT finds what even picks hardly find: a thread that does nothing until
+// another one has gone through all of its steps.
+func TestPCT(t *testing.T) {
+	const steps = 60
+	body := func(w *World) {
+		done, looked := false, 0
+		w.Go("slow", func(*Thread) {
+			for range steps {
+				w.Point("works")
+			}
+			done = true
+		})
+		w.Go("looks", func(*Thread) {
+			w.Point("looks")
+			if done {
+				panic("late")
+			}
+			looked++
+		})
+	}
+	found := func(chooser func(seed uint64) Chooser) (n int) {
+		for seed := range uint64(200) {
+			if out := Simulate(Options{Chooser: chooser(seed)}, body, nil); out.Failure != nil {
+				n++
+				again := Simulate(Options{Chooser: Replay(ScheduleOf(out.Choices))}, body, nil)
+				if again.Failure == nil || again.Failure.Kind != out.Failure.Kind {
+					t.Errorf("seed %d: the replay ends with %v", seed, again.Failure)
+				}
+			}
+		}
+		return n
+	}
+	even := found(func(seed uint64) Chooser { return Random(seed, 2) })
+	ranked := found(func(seed uint64) Chooser { return PCT(seed, 1, steps) })
+	if even > 0 || ranked < 20 {
+		t.Errorf("found by %d even runs and %d ranked ones of 200", even, ranked)
+	}
+}
+
+// Runs with equal arguments are equal.
+func TestPCTRepeats(t *testing.T) {
+	body := func(w *World) {
+		for range 4 {
+			w.Go("t", func(*Thread) { w.Point("a"); w.Point("b") })
+		}
+	}
+	seen := make(map[uint64]bool)
+	for seed := range uint64(50) {
+		one := Simulate(Options{Chooser: PCT(seed, 3, 20)}, body, nil)
+		two := Simulate(Options{Chooser: PCT(seed, 3, 20)}, body, nil)
+		if !slices.Equal(one.Choices, two.Choices) {
+			t.Errorf("seed %d: %v, then %v", seed, one.Choices, two.Choices)
+		}
+		seen[Hash(one.Choices)] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("%d interleavings of 50 seeds", len(seen))
+	}
+}

@@ -15,6 +15,14 @@ type Chooser interface {
 	Choose(at, n int, kept bool) int
 }
 
+// A ThreadChooser is a Chooser that looks at who the threads are. ChooseThread
+// is asked in place of Choose, with the threads' identities in the order in
+// which Choose would number them.
+type ThreadChooser interface {
+	Chooser
+	ChooseThread(at int, threads []uint64, kept bool) int
+}
+
 // A Choice is what a Chooser was asked and answered.
 type Choice struct {
 	N, Picked uint8

@@ -29,6 +29,10 @@ const preemptions = 2
 // changes.
 var every = [...]int{16, 3, 8, 2}
 
+// rankedDepth is how many orderings a bug may need that runs by priority look
+// for.
+const rankedDepth = 4
+
 // shrinkRuns bounds the search for a shorter failing schedule.
 const shrinkRuns = 400
 
@@ -38,7 +42,7 @@ const raceShare = 10
 
 // Explore runs body under as many schedules as runs says, unless flags say
 // otherwise: half of them depth first with few pre-emptions, as far as there
-// are that many, the others at random. It fails t, at once, with the first
+// are that many, the others at random, one in five of them by priority. It fails t, at once, with the first
 // schedule that fails.
 func Explore(t *testing.T, runs int, body func(w *sched.World)) {
 	t.Helper()
@@ -56,8 +60,13 @@ func Explore(t *testing.T, runs int, body func(w *sched.World)) {
 			break
 		}
 	}
+	length := 0 // choices of the last run
 	for n := uint64(0); e.runs < runs; n++ {
-		e.run(sched.Random(*seed+n, every[n%uint64(len(every))]))
+		ch := sched.PCT(*seed+n, rankedDepth, length)
+		if turn := n % uint64(len(every)+1); turn > 0 {
+			ch = sched.Random(*seed+n, every[turn-1])
+		}
+		length = len(e.run(ch).Choices)
 	}
 	t.Logf("%d schedules", e.runs)
 }
