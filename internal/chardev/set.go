@@ -114,9 +114,10 @@ func NotAdded(id string, err error) error {
 }
 
 // Add makes a device, and a mux over it if that is asked for. It blocks while it
-// connects, and until its first client is there if c.Wait is set; Remove and
-// Close cut that short. It returns the path of a pseudo terminal's other side.
-func (s *Set) Add(c Config) (pty string, err error) {
+// connects, and until its first client is there if c.Wait is set; the end of ctx,
+// Remove and Close cut that short. It returns the path of a pseudo terminal's
+// other side.
+func (s *Set) Add(ctx context.Context, c Config) (pty string, err error) {
 	s.mu.Lock()
 	taken := s.findLocked(c.Label) != nil || c.Mux && s.findLocked(c.Label+baseSuffix) != nil
 	if taken || s.closed {
@@ -127,7 +128,7 @@ func (s *Set) Add(c Config) (pty string, err error) {
 		defer s.mu.Unlock()
 		return "", s.addMuxLocked(c)
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
+	making, cancel := context.WithCancel(s.ctx)
 	m := &member{label: c.Label, cancel: cancel}
 	var over *member
 	if c.Mux {
@@ -138,7 +139,13 @@ func (s *Set) Add(c Config) (pty string, err error) {
 	}
 	s.members = append(s.members, m)
 	s.mu.Unlock()
-	if err := s.make(ctx, m, over, c); err != nil {
+	given := context.AfterFunc(ctx, func() { s.giveUp(m) })
+	err = s.make(making, m, over, c)
+	if !given() && err == nil {
+		err = context.Cause(ctx)
+		s.giveUp(m)
+	}
+	if err != nil {
 		s.mu.Lock()
 		s.dropLocked(m)
 		s.dropLocked(over)
@@ -147,6 +154,14 @@ func (s *Set) Add(c Config) (pty string, err error) {
 		return "", err
 	}
 	return m.dev.Pty(), nil
+}
+
+// giveUp ends the making of m.
+func (s *Set) giveUp(m *member) {
+	s.mu.Lock()
+	s.dropLocked(m)
+	s.mu.Unlock()
+	s.end(m)
 }
 
 // make opens m's device and waits for its client.
@@ -336,8 +351,8 @@ func (s *Set) end(m *member) {
 
 // Change makes the device called label what c says. Its frontend goes on with
 // the new one, if it can; otherwise, or if the new one cannot be made, the old
-// one stays. It blocks as Add does.
-func (s *Set) Change(label string, c Config) (pty string, err error) {
+// one stays. It blocks as Add does, until ctx ends.
+func (s *Set) Change(ctx context.Context, label string, c Config) (pty string, err error) {
 	old, used, err := s.changeable(label)
 	if err != nil {
 		return "", err
@@ -353,15 +368,18 @@ func (s *Set) Change(label string, c Config) (pty string, err error) {
 		}
 		return "", err
 	}
-	if err := s.exchange(old, d); err != nil {
+	given := context.AfterFunc(ctx, d.Close)
+	defer given()
+	if err := s.exchange(old, d, given); err != nil {
 		d.Close()
 		return "", err
 	}
 	return d.Pty(), nil
 }
 
-// exchange waits for d's first client and gives it the place of m's device.
-func (s *Set) exchange(m *member, d *Chardev) error {
+// exchange waits for d's first client and gives it the place of m's device, if
+// keep says that it is still wanted.
+func (s *Set) exchange(m *member, d *Chardev, keep func() bool) error {
 	s.mu.Lock()
 	was := m.dev
 	busy := m.next != nil || s.closed
@@ -376,6 +394,9 @@ func (s *Set) exchange(m *member, d *Chardev) error {
 	s.mu.Lock()
 	m.next = nil
 	if gone := !slices.Contains(s.members, m) || s.closed; gone && err == nil {
+		err = ErrClosed
+	}
+	if err == nil && !keep() {
 		err = ErrClosed
 	}
 	if err == nil {

@@ -1,6 +1,7 @@
 package chardev
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -30,7 +31,7 @@ func newSet(t *testing.T) *Set {
 func (s *Set) add(option string) error {
 	c, err := ParseOption(option)
 	if err == nil {
-		_, err = s.Add(c)
+		_, err = s.Add(context.Background(), c)
 	}
 	return err
 }
@@ -90,10 +91,10 @@ func TestSet(t *testing.T) {
 		{second(s.Ring("nope")), "Device 'nope' not found"},
 		{second(s.Ring("n")), "n is not a ringbuf device"},
 		{second(s.Use("nope", nil)), `chardev "nope" not found`},
-		{second(s.Change("nope", Config{})), "Chardev 'nope' does not exist"},
-		{second(s.Change("m", Config{})), "Mux device hotswap not supported yet"},
-		{second(s.Change("n", Config{})), "Chardev user does not support chardev hotswap"},
-		{second(s.Change("r", Config{Backend: "file", Path: "/nonexistent/f"})), "Failed to add chardev 'r': Could not open '/nonexistent/f': No such file or directory"},
+		{second(s.Change(t.Context(), "nope", Config{})), "Chardev 'nope' does not exist"},
+		{second(s.Change(t.Context(), "m", Config{})), "Mux device hotswap not supported yet"},
+		{second(s.Change(t.Context(), "n", Config{})), "Chardev user does not support chardev hotswap"},
+		{second(s.Change(t.Context(), "r", Config{Backend: "file", Path: "/nonexistent/f"})), "Failed to add chardev 'r': Could not open '/nonexistent/f': No such file or directory"},
 	} {
 		if text(c.err) != c.want {
 			t.Errorf("%q, want %q", text(c.err), c.want)
@@ -143,6 +144,47 @@ func TestAddWaits(t *testing.T) {
 	}
 }
 
+// TestAddIsGivenUp: nothing is left of a device whose making is not wanted any
+// more.
+func TestAddIsGivenUp(t *testing.T) {
+	s := newSet(t)
+	asked := make(chan struct{}, 1)
+	s.config.Inform = func(string) { asked <- struct{}{} }
+	path := filepath.Join(t.TempDir(), "s")
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		c, err := ParseOption("socket,id=a,server=on,path=" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.w.Go("add", func(*sched.Thread) {
+			_, err := s.Add(ctx, c)
+			done <- err
+		})
+		<-asked
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("it was made")
+		}
+		if got := described(s); got != "" {
+			t.Errorf("left: %s", got)
+		}
+	}
+	mustAdd(t, s, "null,id=a")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	s.w.Go("change", func(*sched.Thread) {
+		_, err := s.Change(ctx, "a", Config{Backend: "socket", Server: true, Wait: true, Address: Address{FD: NoFD, Unix: path}})
+		done <- err
+	})
+	<-asked
+	cancel()
+	if err := <-done; err == nil || described(s) != "a=null" {
+		t.Errorf("%v, %s", err, described(s))
+	}
+}
+
 // TestDetach: a device serves another frontend after the first has gone.
 func TestDetach(t *testing.T) {
 	dir := t.TempDir()
@@ -180,10 +222,10 @@ func TestChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Write([]byte("first"))
-	if _, err := s.Change("a", Config{Backend: "file", Path: "/nonexistent/f"}); text(err) != "Could not open '/nonexistent/f': No such file or directory" {
+	if _, err := s.Change(t.Context(), "a", Config{Backend: "file", Path: "/nonexistent/f"}); text(err) != "Could not open '/nonexistent/f': No such file or directory" {
 		t.Error(err)
 	}
-	if _, err := s.Change("a", Config{Backend: "file", Path: dir + "/two", LogFile: dir + "/log"}); err != nil {
+	if _, err := s.Change(t.Context(), "a", Config{Backend: "file", Path: dir + "/two", LogFile: dir + "/log"}); err != nil {
 		t.Fatal(err)
 	}
 	p.Write([]byte("second"))
@@ -204,7 +246,7 @@ func TestChangeKeepsThePath(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	mustAdd(t, s, "socket,id=a,path="+path+",server=on,wait=off")
 	c := Config{Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}
-	if _, err := s.Change("a", c); err != nil {
+	if _, err := s.Change(t.Context(), "a", c); err != nil {
 		t.Fatal(err)
 	}
 	d, err := s.Use("a", nil)
@@ -222,7 +264,7 @@ func TestChangeKeepsThePath(t *testing.T) {
 func TestPty(t *testing.T) {
 	s := newSet(t)
 	link := filepath.Join(t.TempDir(), "tty")
-	name, err := s.Add(Config{Label: "a", Backend: "pty", Path: link, Address: Address{FD: NoFD}})
+	name, err := s.Add(t.Context(), Config{Label: "a", Backend: "pty", Path: link, Address: Address{FD: NoFD}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +295,7 @@ func TestPty(t *testing.T) {
 	if got := described(s); got != "a=pty:"+name+"*" {
 		t.Error(got)
 	}
-	if _, err := s.Add(Config{Label: "b", Backend: "pty", Path: link}); text(err) != "Failed to create PTY symlink: File exists" {
+	if _, err := s.Add(t.Context(), Config{Label: "b", Backend: "pty", Path: link}); text(err) != "Failed to create PTY symlink: File exists" {
 		t.Error(err)
 	}
 	s.Close()

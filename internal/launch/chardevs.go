@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -43,7 +44,7 @@ func (vm *VM) openChardevs() error {
 // open makes a character device; it waits for its first client if it was told
 // to. Whoever started the program learns where a pseudo terminal is.
 func (vm *VM) open(cfg chardev.Config) error {
-	pty, err := vm.chardevs.Add(cfg)
+	pty, err := vm.chardevs.Add(context.Background(), cfg)
 	if pty != "" {
 		vm.options.Warn(monitor.Redirected(pty, cfg.Label))
 	}

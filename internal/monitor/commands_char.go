@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"encoding/base64"
 	"strings"
 
@@ -29,8 +30,9 @@ func (h *handlers) QueryChardevBackends(*qmp.Call) ([]api.ChardevBackendInfo, er
 }
 
 // ChardevAdd may wait for a server or for a client. It does so on a thread of
-// its own: nothing else waits with it, and chardev-remove ends it.
-func (h *handlers) ChardevAdd(co *coro.Co, _ *qmp.Call, args *api.ChardevAddArgs) (*api.ChardevReturn, error) {
+// its own: nothing else waits with it, and chardev-remove, x-cancel or the end of
+// the client end it.
+func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddArgs) (*api.ChardevReturn, error) {
 	if h.s.config.Chardevs.Has(args.Id) {
 		return nil, chardev.Exists(args.Id)
 	}
@@ -38,19 +40,22 @@ func (h *handlers) ChardevAdd(co *coro.Co, _ *qmp.Call, args *api.ChardevAddArgs
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
-	pty, err := h.chardevAdd(co, c)
+	pty, err := h.chardevAdd(co, call.Ctx, c)
+	if err != nil && call.Ctx.Err() != nil {
+		return nil, context.Cause(call.Ctx)
+	}
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
 }
 
-func (h *handlers) chardevAdd(co *coro.Co, c chardev.Config) (pty string, err error) {
-	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(c) })
+func (h *handlers) chardevAdd(co *coro.Co, ctx context.Context, c chardev.Config) (pty string, err error) {
+	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(ctx, c) })
 	return pty, err
 }
 
-func (h *handlers) ChardevChange(co *coro.Co, _ *qmp.Call, args *api.ChardevChangeArgs) (*api.ChardevReturn, error) {
+func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevChangeArgs) (*api.ChardevReturn, error) {
 	if !h.s.config.Chardevs.Has(args.Id) {
 		return nil, qerr.New("Chardev '%s' does not exist", args.Id)
 	}
@@ -58,15 +63,18 @@ func (h *handlers) ChardevChange(co *coro.Co, _ *qmp.Call, args *api.ChardevChan
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
-	pty, err := h.chardevChange(co, c)
+	pty, err := h.chardevChange(co, call.Ctx, c)
+	if err != nil && call.Ctx.Err() != nil {
+		return nil, context.Cause(call.Ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
 }
 
-func (h *handlers) chardevChange(co *coro.Co, c chardev.Config) (pty string, err error) {
-	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(c.Label, c) })
+func (h *handlers) chardevChange(co *coro.Co, ctx context.Context, c chardev.Config) (pty string, err error) {
+	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(ctx, c.Label, c) })
 	return pty, err
 }
 

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -59,7 +60,7 @@ func (h *handlers) humanChardevAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) 
 	case h.s.config.Chardevs.Has(c.Label):
 		return qerr.New("attempt to add duplicate property '%s' to object (type 'container')", c.Label)
 	}
-	pty, err := h.chardevAdd(co, c)
+	pty, err := h.chardevAdd(co, context.Background(), c)
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, c.Label))
 	}
@@ -80,7 +81,7 @@ func (h *handlers) humanChardevChange(co *coro.Co, call *hmp.Call, args *hmp.Arg
 	if err != nil {
 		return err
 	}
-	pty, err := h.chardevChange(co, c)
+	pty, err := h.chardevChange(co, context.Background(), c)
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, id))
 	}
