@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
@@ -210,6 +211,39 @@ func TestReconnect(t *testing.T) {
 	}
 	if got, want := say(s, plain), "{\"return\": {}}\r\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestDeadlines: the member x-deadline-ms is there for owners that ask for it.
+func TestDeadlines(t *testing.T) {
+	for _, test := range []struct {
+		on           bool
+		member, want string // of a reply's beginning
+		after        time.Duration
+		says         bool
+	}{
+		{true, `1500`, `{"return"`, 1500 * time.Millisecond, true},
+		{true, `0`, `{"return"`, 0, true},
+		{true, `9223372036854775807`, `{"return"`, (1 << 32) * time.Millisecond, true},
+		{true, `-1`, `{"error": {"class": "GenericError", "desc": "QMP input member 'x-deadline-ms' must be a number of milliseconds"`, 0, false},
+		{true, `"1"`, `{"error": {"class": "GenericError", "desc": "QMP input member 'x-deadline-ms' must be a number of milliseconds"`, 0, false},
+		{false, `1`, `{"error": {"class": "GenericError", "desc": "QMP input member 'x-deadline-ms' is unexpected"`, time.Millisecond, true},
+	} {
+		s := qmp.NewSession(commands(t), qmp.Config{Deadlines: test.on})
+		s.Feed([]byte(`{"execute": "none", "x-deadline-ms": `+test.member+`}`), func(r qmp.Request) bool {
+			if after, ok := r.Deadline(); ok != test.says || ok && after != test.after {
+				t.Errorf("%s: a deadline of %v, %v", test.member, after, ok)
+			}
+			if got := string(s.Prepare(t.Context(), r).Dispatch(nil)); !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: got %s", test.member, got)
+			}
+			inv := s.Prepare(t.Context(), r)
+			inv.Refuse(qerr.New("not wanted"))
+			if got := string(inv.Dispatch(nil)); got != failed(qerr.GenericError, "not wanted") {
+				t.Errorf("refused: %s", got)
+			}
+			return true
+		})
 	}
 }
 
