@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,9 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	defer conn.Close()
 	if text, err := bufio.NewReader(conn).ReadString(')'); err != nil || !strings.HasSuffix(text, "(qemu)") {
 		t.Errorf("the human monitor says %q, %v", text, err)
+	}
+	if !slices.ContainsFunc(g.stalls(ctx, q).Monitors, func(m api.XStallsMonitor) bool { return strings.HasPrefix(m.Label, "hmp") }) {
+		t.Error("x-query-stalls does not know the human monitor")
 	}
 	if err := c.XMonitorRemove(ctx, &api.XMonitorRemoveArgs{Id: "m"}); err != nil {
 		t.Error(err)

@@ -18,10 +18,11 @@ const hmpReadSize = 4096
 // iohandler context and waits until it has been taken. A coroutine command
 // suspends this one conversation; everything else goes on.
 type hmpClient struct {
-	set  *Set
-	out  *output
-	mon  *hmp.Monitor[*coro.Co] // BQL
-	pump *aio.BH
+	set   *Set
+	label string // for people
+	out   *output
+	mon   *hmp.Monitor[*coro.Co] // BQL
+	pump  *aio.BH
 
 	mu     sched.Mutex
 	typed  []byte // handed over and not yet taken; guarded by mu

@@ -70,7 +70,7 @@ type Set struct {
 	version  qmp.Version
 	policy   Policy
 	commands *qmp.Registry[*coro.Co]
-	human    *hmp.Table[*coro.Co]
+	human    func() *hmp.Table[*coro.Co]
 	formats  *hmp.FormatDefaults // BQL; shared by all human monitors, as in QEMU
 
 	ownChardevs bool // config came without
@@ -79,7 +79,7 @@ type Set struct {
 	attached map[string]*chardev.Chardev // of x-monitor-add; BQL
 
 	mu      sched.Mutex
-	served  int      // QMP clients so far, for their labels; guarded by mu, as the rest
+	served  int      // clients so far, for their labels; guarded by mu, as the rest
 	clients []client // in order of arrival, which is that in which they hear of things
 	closed  bool
 }
@@ -88,6 +88,7 @@ type Set struct {
 type client interface {
 	close()          // take no more; finish the output once no command runs
 	output() *output // where its replies go
+	state() api.XStallsMonitor
 }
 
 func (c *qmpClient) output() *output { return c.out }
@@ -126,10 +127,13 @@ func (s *Set) join(c client) bool {
 	if s.closed {
 		return false
 	}
-	if q, ok := c.(*qmpClient); ok {
-		q.label = fmt.Sprintf("qmp%d", s.served)
-		s.served++
+	switch c := c.(type) {
+	case *qmpClient:
+		c.label = fmt.Sprintf("qmp%d", s.served)
+	case *hmpClient:
+		c.label = fmt.Sprintf("hmp%d", s.served)
 	}
+	s.served++
 	s.clients = append(s.clients, c)
 	return true
 }

@@ -16,7 +16,11 @@ func (h *handlers) XQueryStalls(*qmp.Call) (*api.XStalls, error) {
 	for _, c := range []*aio.Context{m.Loop.Main, m.Loop.IOHandler} {
 		answer.Contexts = append(answer.Contexts, api.XStallsContext{Name: c.Name(), Coroutines: int64(c.Coroutines())})
 	}
-	h.s.each(func(c *qmpClient) { answer.Monitors = append(answer.Monitors, c.state()) })
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	for _, c := range h.s.clients {
+		answer.Monitors = append(answer.Monitors, c.state())
+	}
 	return answer, nil
 }
 
@@ -62,6 +66,23 @@ func (c *qmpClient) state() api.XStallsMonitor {
 		stopped(api.XStallsReasonOutput)
 	case c.backlog.Stopped():
 		stopped(api.XStallsReasonQueue)
+	}
+	return state
+}
+
+// state describes the terminal. Whose command waits is not told by name: there
+// is one at a time, and who sits there sees it.
+func (c *hmpClient) state() api.XStallsMonitor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state := api.XStallsMonitor{Label: c.label, Unread: int64(c.out.waiting())}
+	if c.busy {
+		why := api.XStallsReasonQueue
+		state.Stopped = &why
+	}
+	if c.out.full() {
+		why := api.XStallsReasonOutput
+		state.Stopped = &why
 	}
 	return state
 }
