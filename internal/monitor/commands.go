@@ -2,14 +2,15 @@ package monitor
 
 import (
 	"fmt"
+	"sync"
 
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
-
-	"github.com/backplane-vm/backplane/coro"
 )
 
 // handlers implements api.Commands over a machine. Its methods run under the
@@ -22,7 +23,8 @@ type handlers struct {
 	dump            dump // the latest
 }
 
-// bindCommands makes the tables of QMP and HMP commands.
+// bindCommands makes the table of QMP commands, and that of the human ones as
+// soon as somebody asks: a tenth of what a machine takes to start.
 func (s *Set) bindCommands() error {
 	s.commands = qmp.NewRegistry[*coro.Co]()
 	h := &handlers{s: s, m: s.m}
@@ -31,9 +33,14 @@ func (s *Set) bindCommands() error {
 			return fmt.Errorf("monitor: %w", err)
 		}
 	}
-	var err error
-	s.human, err = h.humanTable()
-	return err
+	s.human = sync.OnceValue(func() *hmp.Table[*coro.Co] {
+		table, err := h.humanTable()
+		if err != nil {
+			panic(fmt.Sprintf("monitor: the human commands: %v", err)) // its tests make one
+		}
+		return table
+	})
+	return nil
 }
 
 // QmpCapabilities is answered by the session, which has the state; it comes

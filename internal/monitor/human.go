@@ -44,7 +44,7 @@ func (s *Set) collect(args *api.HumanMonitorCommandArgs) (*hmp.Collected[*coro.C
 
 func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
 	return hmp.Config[*coro.Co]{
-		Table: s.human, Version: s.versionText(), CPU: hmp.NoCPU, Formats: s.formats, Owner: s,
+		Table: s.human(), Version: s.versionText(), CPU: hmp.NoCPU, Formats: s.formats, Owner: s,
 		Registers: s.registers,
 		Hooks: hmp.Hooks{
 			Options: parseOptions,
