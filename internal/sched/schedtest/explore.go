@@ -51,10 +51,7 @@ func Explore(t *testing.T, runs int, body func(w *sched.World)) {
 		e.replay(*replay)
 		return
 	}
-	runs = int(float64(runs) * *scale)
-	if raceDetector {
-		runs /= raceShare
-	}
+	runs = Runs(runs)
 	for d := (&sched.DFS{Bound: preemptions}); e.runs < runs/2; {
 		if out := e.run(d); !d.Next(out.Choices) {
 			break
@@ -69,6 +66,16 @@ func Explore(t *testing.T, runs int, body func(w *sched.World)) {
 		length = len(e.run(ch).Choices)
 	}
 	t.Logf("%d schedules", e.runs)
+}
+
+// Runs is how many schedules to try where a test would try n: as many as flags
+// say, and fewer under the race detector.
+func Runs(n int) int {
+	n = int(float64(n) * *scale)
+	if raceDetector {
+		n /= raceShare
+	}
+	return max(n, 1)
 }
 
 type explorer struct {
