@@ -38,10 +38,8 @@ type IOThread struct {
 
 // NewIOThread starts a thread called id.
 func NewIOThread(w *sched.World, id string, o IOThreadOptions) (*IOThread, error) {
-	for _, p := range tunables() {
-		if err := checkTunable(p.name, *p.at(&o)); err != nil {
-			return nil, err
-		}
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	if err := checkPool(&o); err != nil {
 		return nil, err
@@ -73,6 +71,16 @@ func tunables() []tunable {
 		{"poll-grow", func(o *IOThreadOptions) *int64 { return &o.PollGrow }},
 		{"poll-shrink", func(o *IOThreadOptions) *int64 { return &o.PollShrink }},
 	}
+}
+
+// Check refuses numbers out of range.
+func (o IOThreadOptions) Check() error {
+	for _, p := range tunables() {
+		if err := checkTunable(p.name, *p.at(&o)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkTunable(name string, v int64) error {

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -9,33 +11,56 @@ import (
 // memoryType is memory of the emulator's own.
 const memoryType = "memory-backend-ram"
 
+// MemoryOptions say what memory is wanted.
+type MemoryOptions struct {
+	Size     uint64 // bytes
+	Prealloc bool   // the host gives all of it at once
+	Merge    bool   // the host may share equal pages, which it is not asked to
+	Dump     bool   // a core dump of the emulator has it
+}
+
+// DefaultMemory returns QEMU's defaults for that size.
+func DefaultMemory(size uint64) MemoryOptions {
+	return MemoryOptions{Size: size, Merge: true, Dump: true}
+}
+
 // Memory is guest memory that a board or a device can map.
 type Memory struct {
 	qom.Object
-	region   *mem.Region
-	prealloc bool
-	used     bool
+	o      MemoryOptions
+	region *mem.Region
+	used   bool
 }
 
-// NewMemory returns size bytes of zeroed memory whose region is called id.
-// prealloc has the host give all of it now.
-func NewMemory(m *mem.Map, id string, size uint64, prealloc bool) (*Memory, error) {
-	if size == 0 {
-		return nil, qerr.New("property 'size' of %s doesn't take value '0'", memoryType)
+// NewMemory returns zeroed memory whose region is called id.
+func NewMemory(m *mem.Map, id string, o MemoryOptions) (*Memory, error) {
+	if o.Size == 0 {
+		return nil, NoValue("size")
 	}
-	r, err := m.RAM(nil, id, size)
+	r, err := m.RAM(nil, id, o.Size)
 	if err != nil {
 		return nil, qerr.New("cannot set up guest memory '%s': Cannot allocate memory", id)
 	}
-	if prealloc {
-		bytes := r.Bytes()
+	bytes := r.Bytes()
+	if o.Prealloc {
 		for i := 0; i < len(bytes); i += hostPage {
 			bytes[i] = 0
 		}
 	}
-	b := &Memory{region: r, prealloc: prealloc}
+	if !o.Dump {
+		if err := unix.Madvise(bytes, unix.MADV_DONTDUMP); err != nil {
+			r.Free()
+			return nil, qerr.New("cannot keep memory '%s' out of core dumps: %s", id, qerr.Reason(err))
+		}
+	}
+	b := &Memory{o: o, region: r}
 	b.Init(memoryType, b, memoryClass(), r.Free)
 	return b, nil
+}
+
+// NoValue is the error for a property of memory that is 0.
+func NoValue(property string) error {
+	return qerr.New("property '%s' of %s doesn't take value '0'", property, memoryType)
 }
 
 // hostPage is not larger than the host's pages.
@@ -44,8 +69,8 @@ const hostPage = 4096
 // Region returns the memory.
 func (b *Memory) Region() *mem.Region { return b.region }
 
-// Prealloc tells whether all of it was taken at once.
-func (b *Memory) Prealloc() bool { return b.prealloc }
+// Options returns what the memory was made with.
+func (b *Memory) Options() MemoryOptions { return b.o }
 
 // Use says that the memory is mapped for good; it fails if it is already.
 func (b *Memory) Use() error {
@@ -73,11 +98,11 @@ func memoryClass() properties {
 	return properties{
 		value("share", "bool", "Mark the memory as private to QEMU or shared", fixed(false)),
 		value("size", "int", "Size of the memory region (ex: 500M)", func(b *Memory) any { return qom.Value64(b.region.Size()) }),
-		value("dump", "bool", "Set to 'off' to exclude from core dump", fixed(true)),
+		value("dump", "bool", "Set to 'off' to exclude from core dump", func(b *Memory) any { return b.o.Dump }),
 		value("prealloc-threads", "int", "Number of CPU threads to use for prealloc", fixed(int64(1))),
 		value("policy", "HostMemPolicy", "Set the NUMA policy", fixed("default")),
-		value("prealloc", "bool", "Preallocate memory", func(b *Memory) any { return b.prealloc }),
+		value("prealloc", "bool", "Preallocate memory", func(b *Memory) any { return b.o.Prealloc }),
 		value("reserve", "bool", "Reserve swap space (or huge pages) if applicable", fixed(true)),
-		value("merge", "bool", "Mark memory as mergeable", fixed(true)),
+		value("merge", "bool", "Mark memory as mergeable", func(b *Memory) any { return b.o.Merge }),
 	}
 }

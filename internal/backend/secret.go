@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"os"
+	"strings"
 
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -32,9 +33,9 @@ type Secret struct {
 	value []byte
 }
 
-// NewSecret returns the secret that o describes. lookup finds the secret that
+// NewSecret returns the secret that o describes. lookup finds the object that
 // is the key; it returns nil if there is none of that id.
-func NewSecret(o SecretOptions, lookup func(id string) *Secret) (*Secret, error) {
+func NewSecret(o SecretOptions, lookup func(id string) *qom.Object) (*Secret, error) {
 	s := &Secret{o: o}
 	s.Init(secretType, s, secretClass(), func() { clear(s.value) })
 	raw, err := s.input()
@@ -70,6 +71,7 @@ func (s *Secret) input() ([]byte, error) {
 	return nil, qerr.New("Either 'file' or 'data' must be provided")
 }
 
+// fromBase64 is lenient about the end, as GLib is.
 func fromBase64(text []byte) ([]byte, error) {
 	for _, c := range text {
 		alphabet := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
@@ -77,7 +79,11 @@ func fromBase64(text []byte) ([]byte, error) {
 			return nil, qerr.New("Base64 data contains invalid characters")
 		}
 	}
-	raw, err := base64.StdEncoding.DecodeString(string(text))
+	digits := strings.TrimRight(strings.ReplaceAll(string(text), "\n", ""), "=")
+	if len(digits)%4 == 1 { // half a byte
+		digits = digits[:len(digits)-1]
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(digits)
 	if err != nil {
 		return nil, qerr.New("Base64 data '%s' is not valid", text)
 	}
@@ -85,11 +91,15 @@ func fromBase64(text []byte) ([]byte, error) {
 }
 
 // decrypt takes what is in base64 and ends in PKCS #7 padding.
-func (s *Secret) decrypt(text []byte, lookup func(id string) *Secret) ([]byte, error) {
-	key := lookup(*s.o.KeyID)
-	switch {
-	case key == nil:
+func (s *Secret) decrypt(text []byte, lookup func(id string) *qom.Object) ([]byte, error) {
+	object := lookup(*s.o.KeyID)
+	if object == nil {
 		return nil, qerr.New("No secret with id '%s'", *s.o.KeyID)
+	}
+	key, ok := object.Self().(*Secret)
+	switch {
+	case !ok:
+		return nil, qerr.New("Object with id '%s' is not a secret", *s.o.KeyID)
 	case len(key.value) != secretKey:
 		return nil, qerr.New("Key should be %d bytes in length", secretKey)
 	case s.o.IV == nil:

@@ -8,6 +8,9 @@ import (
 )
 
 func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
+	if args.NodeName != nil && *args.NodeName == "" {
+		return qerr.New("Invalid node-name: ''")
+	}
 	return AddNode(h.m.Blocks, args)
 }
 
@@ -95,6 +98,12 @@ func nullOptions(opts *block.Options, n *api.BlockdevOptionsNull) error {
 const maxLatency = 1<<63 - 1
 
 func rawOptions(opts *block.Options, r *api.BlockdevOptionsRaw) error {
+	switch {
+	case value(r.Offset) < 0:
+		return qerr.New("Parameter 'offset' expects a non-negative number below 2^64")
+	case value(r.Size) < 0:
+		return qerr.New("Parameter 'size' expects a non-negative number below 2^64")
+	}
 	opts.Offset, opts.Size = value(r.Offset), value(r.Size)
 	return childOptions(opts, &r.File)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/chardev"
+	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -14,9 +15,15 @@ import (
 )
 
 func (h *handlers) QueryChardev(*qmp.Call) ([]api.ChardevInfo, error) {
-	list := []api.ChardevInfo{}
+	devices := map[string]chardev.Info{}
+	var labels []string
 	for _, c := range h.s.config.Chardevs.Info() {
-		list = append(list, api.ChardevInfo{Label: c.Label, Filename: c.Filename, FrontendOpen: c.Open})
+		devices[c.Label], labels = c, append(labels, c.Label)
+	}
+	list := []api.ChardevInfo{}
+	for _, label := range qom.ListOrder(labels) {
+		c := devices[label]
+		list = append(list, api.ChardevInfo{Label: label, Filename: c.Filename, FrontendOpen: c.Open})
 	}
 	return list, nil
 }

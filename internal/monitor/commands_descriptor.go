@@ -21,10 +21,7 @@ func (h *handlers) Closefd(_ *qmp.Call, args *api.ClosefdArgs) error {
 	return qerr.New("File descriptor named '%s' not found", args.Fdname)
 }
 
-func (h *handlers) AddFd(_ *qmp.Call, args *api.AddFdArgs) (*api.AddfdInfo, error) {
-	if id := args.FdsetId; id != nil && *id < 0 {
-		return nil, qerr.New("Parameter 'fdset-id' expects a non-negative value")
-	}
+func (h *handlers) AddFd(*qmp.Call, *api.AddFdArgs) (*api.AddfdInfo, error) {
 	return nil, noDescriptor()
 }
 

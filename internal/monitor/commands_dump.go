@@ -25,15 +25,19 @@ type dump struct {
 // followed: memory stands at its physical addresses in either case, as in
 // QEMU's dumps of this machine.
 func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuestMemoryArgs) error {
+	if h.dump.status == api.DumpStatusActive {
+		return qerr.New("There is a dump in process, please wait.")
+	}
+	elf := args.Format == nil || *args.Format == api.DumpGuestMemoryFormatElf
+	if !elf && (args.Paging || args.Begin != nil || args.Length != nil) {
+		return qerr.New("kdump-compressed format doesn't support paging or filter")
+	}
 	first, last, err := dumpRange(args)
 	if err != nil {
 		return err
 	}
-	if err := dumpFormat(args.Format, args.Paging, args.Begin != nil); err != nil {
-		return err
-	}
-	if h.dump.status == api.DumpStatusActive {
-		return qerr.New("There is a dump in process, please wait.")
+	if !elf {
+		return noFormat(*args.Format)
 	}
 	f, err := h.openDump(co, args.Protocol)
 	if err != nil {
@@ -64,23 +68,17 @@ func dumpRange(args *api.DumpGuestMemoryArgs) (first, last uint64, err error) {
 		return 0, 0, qerr.New("Parameter 'begin' is missing")
 	case args.Begin == nil:
 		return 0, math.MaxUint64, nil
-	case *args.Length <= 0:
-		return 0, 0, qerr.New("dump: no guest memory to dump")
 	}
 	first = uint64(*args.Begin)
-	return first, first + uint64(*args.Length) - 1, nil
+	return first, first + uint64(*args.Length) - 1, nil // an empty or impossible range has no memory
 }
 
-func dumpFormat(format *api.DumpGuestMemoryFormat, paging, filter bool) error {
-	switch {
-	case format == nil || *format == api.DumpGuestMemoryFormatElf:
-		return nil
-	case paging || filter:
-		return qerr.New("kdump-compressed format doesn't support paging or filter")
-	case *format == api.DumpGuestMemoryFormatWinDmp:
+// noFormat is the error for a form of dump that is not written.
+func noFormat(format api.DumpGuestMemoryFormat) error {
+	if format == api.DumpGuestMemoryFormatWinDmp {
 		return qerr.New("Windows dump is only available for x86-64")
 	}
-	return qerr.New("%s is not available now", *format)
+	return qerr.New("%s is not available now", format)
 }
 
 // openDump opens what protocol names.

@@ -15,9 +15,6 @@ import (
 
 // Pmemsave implements api.Commands. What is no memory reads as zeroes.
 func (h *handlers) Pmemsave(co *coro.Co, _ *qmp.Call, args *api.PmemsaveArgs) error {
-	if args.Size < 0 {
-		return negativeSize()
-	}
 	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) bool {
 		h.m.System.DMARead(at, p)
 		return true
@@ -26,21 +23,15 @@ func (h *handlers) Pmemsave(co *coro.Co, _ *qmp.Call, args *api.PmemsaveArgs) er
 
 // Memsave implements api.Commands.
 func (h *handlers) Memsave(co *coro.Co, _ *qmp.Call, args *api.MemsaveArgs) error {
-	cpu := value(args.CpuIndex)
-	switch {
-	case cpu < 0 || cpu >= int64(len(h.m.CPUs())):
+	cpu := int32(value(args.CpuIndex)) // QEMU looks at no more of it
+	if cpu < 0 || int(cpu) >= len(h.m.CPUs()) {
 		return qerr.New("Parameter 'cpu-index' expects a CPU number")
-	case args.Size < 0:
-		return negativeSize()
 	}
 	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) (ok bool) {
 		h.m.Inspect(co, h.m.CPUs()[cpu], func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
 		return ok
 	})
 }
-
-// negativeSize refuses what QEMU takes as a number near 2^64.
-func negativeSize() error { return qerr.New("Parameter 'size' expects a non-negative value") }
 
 // Dumpdtb implements api.Commands.
 func (h *handlers) Dumpdtb(_ *qmp.Call, args *api.DumpdtbArgs) error {

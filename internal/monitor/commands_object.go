@@ -38,6 +38,9 @@ func AddObject(m *machine.Machine, o *api.ObjectOptions) error {
 		return qerr.New("Parameter 'id' expects an identifier").WithHint(
 			"Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n")
 	}
+	if err := checkObject(o); err != nil {
+		return err
+	}
 	if objects(m).Child(o.Id) != nil {
 		return qerr.New("attempt to add duplicate property '%s' to object (type 'container')", o.Id)
 	}
@@ -55,7 +58,7 @@ func objects(m *machine.Machine) *qom.Object { return m.QOM.Container("/objects"
 func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 	switch {
 	case o.Iothread != nil:
-		t, err := newIOThread(m, o.Id, o.Iothread)
+		t, err := backend.NewIOThread(m.World, o.Id, iothreadOptions(o.Iothread))
 		if err != nil {
 			return nil, err
 		}
@@ -67,11 +70,8 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 		}
 		return &b.Object, nil
 	case o.RngBuiltin != nil:
-		return &backend.NewBuiltinRNG().Object, opened(o.RngBuiltin.Opened, o.QomType)
+		return &backend.NewBuiltinRNG().Object, nil
 	case o.RngRandom != nil:
-		if err := opened(o.RngRandom.Opened, o.QomType); err != nil {
-			return nil, err
-		}
 		r, err := backend.NewFileRNG(value(o.RngRandom.Filename))
 		if err != nil {
 			return nil, err
@@ -87,15 +87,20 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 	return nil, qerr.New("Parameter 'qom-type' does not accept value '%s'", o.QomType)
 }
 
-// opened refuses a member that can no longer be given.
-func opened(given *bool, typ api.ObjectType) error {
-	if given != nil {
-		return qerr.New("Property '%s.opened' is not writable", typ)
+// checkObject refuses what can be refused before anything else is looked at.
+func checkObject(o *api.ObjectOptions) error {
+	switch {
+	case o.RngBuiltin != nil && o.RngBuiltin.Opened != nil, o.RngRandom != nil && o.RngRandom.Opened != nil:
+		return qerr.New("Property '%s.opened' is not writable", o.QomType)
+	case o.Iothread != nil:
+		return iothreadOptions(o.Iothread).Check()
+	case o.MemoryBackendRam != nil:
+		return checkMemory(o.MemoryBackendRam)
 	}
 	return nil
 }
 
-func newIOThread(m *machine.Machine, id string, p *api.IothreadProperties) (*backend.IOThread, error) {
+func iothreadOptions(p *api.IothreadProperties) backend.IOThreadOptions {
 	o := backend.DefaultIOThread()
 	for _, x := range []struct {
 		to   *int64
@@ -108,45 +113,54 @@ func newIOThread(m *machine.Machine, id string, p *api.IothreadProperties) (*bac
 			*x.to = *x.from
 		}
 	}
-	return backend.NewIOThread(m.World, id, o)
+	return o
+}
+
+func checkMemory(p *api.MemoryBackendProperties) error {
+	switch {
+	case p.PreallocThreads != nil && *p.PreallocThreads == 0:
+		return backend.NoValue("prealloc-threads")
+	case p.Size == 0:
+		return backend.NoValue("size")
+	case p.Reserve != nil && !*p.Reserve:
+		return unsupported("reserve")
+	case value(p.Share):
+		return unsupported("share")
+	case p.PreallocContext != nil:
+		return unsupported("prealloc-context")
+	case p.PreallocThreads != nil && *p.PreallocThreads != 1 && value(p.Prealloc):
+		return unsupported("prealloc-threads")
+	case value(p.XUseCanonicalPathForRamblockId):
+		return unsupported("x-use-canonical-path-for-ramblock-id")
+	}
+	return nil
 }
 
 func newMemory(m *machine.Machine, id string, p *api.MemoryBackendProperties) (*backend.Memory, error) {
+	bound := p.Policy != nil && *p.Policy != api.HostMemPolicyDefault
 	switch {
-	case p.Policy != nil && *p.Policy != api.HostMemPolicyDefault && len(p.HostNodes) == 0:
+	case bound && len(p.HostNodes) == 0:
 		return nil, qerr.New("host-nodes must be set for policy %s", *p.Policy)
-	case p.Policy != nil && *p.Policy != api.HostMemPolicyDefault:
+	case bound:
 		return nil, unsupported("policy")
 	case len(p.HostNodes) > 0:
-		return nil, qerr.New("host-nodes must be empty for the default policy, or you should explicitly specify a policy other than default")
-	case p.Dump != nil && !*p.Dump:
-		return nil, unsupported("dump")
-	case p.Merge != nil && !*p.Merge:
-		return nil, unsupported("merge")
-	case p.Reserve != nil && !*p.Reserve:
-		return nil, unsupported("reserve")
-	case value(p.Share):
-		return nil, unsupported("share")
-	case p.PreallocContext != nil:
-		return nil, unsupported("prealloc-context")
-	case p.PreallocThreads != nil && *p.PreallocThreads != 1:
-		return nil, unsupported("prealloc-threads")
-	case value(p.XUseCanonicalPathForRamblockId):
-		return nil, unsupported("x-use-canonical-path-for-ramblock-id")
+		return nil, qerr.New("host-nodes must be empty for policy default, or you should explicitly specify a policy other than default")
 	}
-	return backend.NewMemory(m.Map, id, p.Size, value(p.Prealloc))
+	o := backend.DefaultMemory(p.Size)
+	o.Prealloc = value(p.Prealloc)
+	if p.Merge != nil {
+		o.Merge = *p.Merge
+	}
+	if p.Dump != nil {
+		o.Dump = *p.Dump
+	}
+	return backend.NewMemory(m.Map, id, o)
 }
 
 func newSecret(m *machine.Machine, p *api.SecretProperties) (*backend.Secret, error) {
 	o := backend.SecretOptions{Data: p.Data, File: p.File, KeyID: p.Keyid, IV: p.Iv,
 		Base64: p.Format != nil && *p.Format == api.QCryptoSecretFormatBase64}
-	return backend.NewSecret(o, func(id string) *backend.Secret {
-		if o := objects(m).Child(id); o != nil {
-			s, _ := o.Self().(*backend.Secret)
-			return s
-		}
-		return nil
-	})
+	return backend.NewSecret(o, objects(m).Child)
 }
 
 // eachObject calls f for the objects of one kind, in the order in which QEMU
@@ -165,7 +179,8 @@ func (h *handlers) QueryMemdev(*qmp.Call) ([]api.Memdev, error) {
 	list, reserve := []api.Memdev{}, true
 	eachObject(h.m, func(id string, b *backend.Memory) {
 		list = append(list, api.Memdev{
-			Id: &id, Size: b.Region().Size(), Merge: true, Dump: true, Prealloc: b.Prealloc(), Reserve: &reserve,
+			Id: &id, Size: b.Region().Size(), Merge: b.Options().Merge, Dump: b.Options().Dump,
+			Prealloc: b.Options().Prealloc, Reserve: &reserve,
 			HostNodes: []uint16{}, Policy: api.HostMemPolicyDefault,
 		})
 	})

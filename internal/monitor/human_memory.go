@@ -198,6 +198,9 @@ func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, r
 	if err != nil {
 		return qerr.New("Could not open '%s': %s", filename, qerr.Reason(err))
 	}
+	if int64(size) < 0 { // QEMU would write until the disk is full
+		err = qerr.New("Parameter 'size' expects a non-negative value")
+	}
 	buf := make([]byte, min(size, copyPiece))
 	for at, left := addr, size; left > 0 && err == nil; {
 		p := buf[:min(left, copyPiece)]

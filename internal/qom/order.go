@@ -42,6 +42,20 @@ func inTableOrder(list []*Property) []*Property {
 	return out
 }
 
+// ListOrder returns the order in which QEMU lists children called names that
+// were added one after the other.
+func ListOrder(names []string) []string {
+	list := make([]*Property, 0, len(names))
+	for _, name := range names {
+		list = append(list, &Property{Name: name})
+	}
+	out := make([]string, 0, len(names))
+	for _, p := range inTableOrder(list) {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
 // stringHash is g_str_hash, kept off the values that mark unused slots.
 func stringHash(s string) uint32 {
 	h := uint32(5381)
