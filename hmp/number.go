@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // parseUint reads an unsigned number in C's notation (0x1f, 017, 15) from the
@@ -58,69 +59,14 @@ func digitRun(s string) int {
 
 var errSize = errors.New("invalid size")
 
-// parseSize reads a size from the beginning of s: a number, perhaps with a
-// fraction, and one of the suffixes B K M G T P E (powers of 1024). Without a
-// suffix it counts MiB. A size past 2^63-1 bytes is an error.
+// parseSize reads a size from the beginning of s and returns its length. Without
+// a unit it counts MiB. A size past 2^63-1 bytes is an error.
 func parseSize(s string) (size int64, n int, err error) {
-	n = skipBlanks(s, 0)
-	whole, frac, n, err := parseFixed(s, n)
-	if err != nil {
-		return 0, n, err
-	}
-	shift := uint(20)
-	if n < len(s) {
-		if i := strings.IndexByte("BKMGTPE", s[n]&^0x20); i >= 0 {
-			shift = uint(10 * i)
-			n++
-		}
-	}
-	if shift == 0 && frac != 0 {
+	bytes, n, err := qobject.ScanSize(s, 20)
+	if err != nil || bytes > math.MaxInt64 {
 		return 0, n, errSize
 	}
-	hi, lo := bits.Mul64(whole, 1<<shift)
-	fracHi, fracLo := bits.Mul64(frac, 1<<shift)
-	lo, carry := bits.Add64(lo, fracHi, fracLo>>63) // rounds half up
-	if hi != 0 || carry != 0 || lo > math.MaxInt64 {
-		return 0, n, errSize
-	}
-	return int64(lo), n, nil
-}
-
-// parseFixed reads an unsigned number at s[i:]: decimal with an optional
-// fraction, returned in units of 2^-64, or hexadecimal without one.
-func parseFixed(s string, i int) (whole, frac uint64, end int, err error) {
-	if i < len(s) && s[i] == '+' {
-		i++
-	}
-	if rest := s[i:]; len(rest) > 1 && rest[0] == '0' && rest[1]&^0x20 == 'X' {
-		val, n, overflow := parseUint(rest)
-		if overflow || n < 3 || i+n < len(s) && s[i+n] == '.' {
-			return 0, 0, i, errSize
-		}
-		return val, 0, i + n, nil
-	}
-	digits := digitRun(s[i:])
-	end = i + digits
-	if digits > 0 {
-		if whole, err = strconv.ParseUint(s[i:end], 10, 64); err != nil {
-			return 0, 0, end, errSize
-		}
-	}
-	if end == len(s) || s[end] != '.' {
-		if digits == 0 {
-			return 0, 0, i, errSize
-		}
-		return whole, 0, end, nil
-	}
-	n := digitRun(s[end+1:])
-	if digits == 0 && n == 0 {
-		return 0, 0, i, errSize
-	}
-	f, _ := strconv.ParseFloat("0."+s[end+1:end+1+n]+"0", 64)
-	if f >= 1 { // rounded up from 0.999...
-		f = math.Nextafter(1, 0)
-	}
-	return whole, uint64(math.Ldexp(f, 64)), end + 1 + n, nil
+	return int64(bytes), n, nil
 }
 
 // parseSeconds reads a number of seconds, or of ms, us or ns, from the

@@ -44,7 +44,7 @@ const layers = `
 	coro, qmp < qapi/api;
 
 	# The human monitor.
-	qapi/qerr < hmp/readline < hmp;
+	qapi/qobject < hmp/readline < hmp;
 	hmp, qapi/api < hmp/view;
 
 	# Option strings.

@@ -2,11 +2,11 @@ package opts
 
 import (
 	"errors"
-	"math/big"
 	"strconv"
 	"strings"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // ParseBool reads the value of a switch called name.
@@ -47,15 +47,13 @@ func ParseNumber(name, value string) (uint64, error) {
 	return n, nil
 }
 
-// ParseSize reads the value of a size called name, in bytes: a number with an
-// optional suffix B, K, M, G, T, P or E of either case, powers of 1024. A
-// fraction is allowed where the suffix leaves whole bytes to it. Hexadecimal
-// takes no suffix.
+// ParseSize reads the value of a size called name, in bytes; see
+// [qobject.ScanSize].
 func ParseSize(name, value string) (uint64, error) { return parseSize(name, value, 0) }
 
 // parseSize is ParseSize with the shift that a number without suffix gets.
 func parseSize(name, value string, shift uint) (uint64, error) {
-	n, err := scanSize(value, shift)
+	n, err := qobject.ParseSize(value, shift)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return 0, qerr.New("Value '%s' is out of range for parameter '%s'", value, name)
@@ -64,39 +62,4 @@ func parseSize(name, value string, shift uint) (uint64, error) {
 			WithHint("Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.\n")
 	}
 	return n, nil
-}
-
-// maxSizeText bounds the work on one size; 2^64 has 20 digits.
-const maxSizeText = 64
-
-func scanSize(s string, shift uint) (uint64, error) {
-	s = strings.TrimPrefix(strings.TrimLeft(s, " \t\n\v\f\r"), "+")
-	if s == "" || len(s) > maxSizeText {
-		return 0, strconv.ErrSyntax
-	}
-	if len(s) > 2 && (s[:2] == "0x" || s[:2] == "0X") {
-		n, err := strconv.ParseUint(s[2:], 16, 64)
-		if err == nil && n<<shift>>shift != n {
-			err = strconv.ErrRange
-		}
-		return n << shift, err
-	}
-	if i := strings.IndexByte("BKMGTPE", s[len(s)-1]&^0x20); i >= 0 && !isDigit(s[len(s)-1]) {
-		shift, s = 10*uint(i), s[:len(s)-1]
-	}
-	whole, fraction, _ := strings.Cut(s, ".")
-	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" {
-		return 0, strconv.ErrSyntax
-	}
-	if shift == 0 && strings.Trim(fraction, "0") != "" {
-		return 0, strconv.ErrSyntax
-	}
-	// Exact: the digits without the point, times 2^shift, over 10^len(fraction).
-	n, _ := new(big.Int).SetString(whole+fraction, 10)
-	n.Lsh(n, shift)
-	n.Quo(n, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(fraction))), nil))
-	if !n.IsUint64() {
-		return 0, strconv.ErrRange
-	}
-	return n.Uint64(), nil
 }

@@ -121,13 +121,13 @@ const sizeHint = "\nOptional suffix k, M, G, T, P or E means kilo-, mega-, giga-
 func TestParseSize(t *testing.T) {
 	for in, want := range map[string]uint64{
 		"0": 0, "12": 12, "12b": 12, "1k": 1024, "1.5k": 1536, "1K": 1024, " 12": 12, "+5": 5, "0x10": 16, "8E": 8 << 60,
-		"15.5E": 15<<60 + 1<<59, "18446744073709551615": 1<<64 - 1, "3.0": 3, "1.M": 1 << 20, "0.0001k": 0,
+		"15.5E": 15<<60 + 1<<59, "18446744073709551615": 1<<64 - 1, "3.0": 3, "1.M": 1 << 20, "0.0001k": 0, ".5k": 512,
 	} {
 		if got, err := ParseSize("s", in); err != nil || got != want {
 			t.Errorf("%q: %d, %v; want %d", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"", "abc", "-5", "12x", "12KB", "0.1", "1e3", "12Z", ".", ".5k", "0x10M", "1 k", "1.2.3k"} {
+	for _, in := range []string{"", "abc", "-5", "12x", "12KB", "0.1", "1e3", "12Z", ".", "0x10M", "1 k", "1.2.3k"} {
 		if got, err := ParseSize("s", in); err == nil {
 			t.Errorf("%q: accepted as %d", in, got)
 		}

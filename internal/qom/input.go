@@ -2,11 +2,11 @@ package qom
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // An Input is a value on its way into a property, in one of two flavours: a
@@ -140,41 +140,10 @@ func (in Input) Size(name string) (uint64, error) {
 		return in.uint64(name)
 	}
 	s, _ := in.Value.(string)
-	if v, ok := parseSize(s); ok {
+	if v, err := qobject.ParseSize(s, 0); err == nil {
 		return v, nil
 	}
 	return 0, expects(name, "size")
-}
-
-// maxSizeText is the longest size worth parsing: room for any 64-bit number
-// with a fraction, and a bound on the work that a hostile one can cause.
-const maxSizeText = 64
-
-func parseSize(s string) (uint64, bool) {
-	if s == "" || len(s) > maxSizeText {
-		return 0, false
-	}
-	if hex := strings.ToLower(s); strings.HasPrefix(hex, "0x") {
-		v, err := strconv.ParseUint(hex[2:], 16, 64)
-		return v, err == nil
-	}
-	shift := 0
-	if i := strings.IndexByte("bkmgtpe", s[len(s)-1]|0x20); i >= 0 {
-		shift, s = 10*i, s[:len(s)-1]
-	}
-	if s == "" || strings.Trim(s, "0123456789.") != "" || strings.Count(s, ".") > 1 || s[0] == '.' {
-		return 0, false
-	}
-	r, ok := new(big.Rat).SetString(strings.TrimSuffix(s, "."))
-	if !ok {
-		return 0, false
-	}
-	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(shift))))
-	v := new(big.Int).Quo(r.Num(), r.Denom())
-	if !v.IsUint64() || (shift == 0 && !r.IsInt()) {
-		return 0, false
-	}
-	return v.Uint64(), true
 }
 
 // Enum returns one of values.

@@ -228,13 +228,13 @@ func TestTypes(t *testing.T) {
 func TestSizes(t *testing.T) {
 	for s, want := range map[string]uint64{
 		"0": 0, "1": 1, "1b": 1, "1K": 1 << 10, "1.5k": 1536, "2m": 2 << 20, "1g": 1 << 30, "1T": 1 << 40, "1P": 1 << 50, "15e": 15 << 60,
-		"18446744073709551615": math.MaxUint64, "0xff": 255, "1.": 1, "0.5K": 512, "8.": 8,
+		"18446744073709551615": math.MaxUint64, "0xff": 255, "1.": 1, "0.5K": 512, ".5k": 512, "8.": 8, " 1": 1,
 	} {
 		if v, err := KeyVal(s).Size("p"); err != nil || v != want {
 			t.Errorf("%q is %d (%v), want %d", s, v, err, want)
 		}
 	}
-	for _, s := range []string{"", "k", "-1", "1.5", "16E", "1kk", "1e9", " 1", "0x", "0x1k", "1/2", ".5k", "1_0", strings.Repeat("9", 100)} {
+	for _, s := range []string{"", "k", "-1", "1.5", "16E", "1kk", "1e9", "0x", "0x1k", "1/2", "1_0", strings.Repeat("9", 100)} {
 		if v, err := KeyVal(s).Size("p"); err == nil {
 			t.Errorf("%q was taken as %d", s, v)
 		}

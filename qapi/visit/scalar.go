@@ -186,8 +186,8 @@ func (v Value) Size() uint64 {
 	if !ok {
 		return 0
 	}
-	n, ok := parseSize(s)
-	if !ok {
+	n, err := qobject.ParseSize(s, 0)
+	if err != nil {
 		v.expects(v.fullName(), "size")
 	}
 	return n
