@@ -55,6 +55,31 @@ func TestDialect(t *testing.T) {
 	t.Logf("%d streams, %d lines, %d streams differ", count, lines, differ)
 }
 
+// TestDialectLimits goes to the limits of a message and past them, on both. (That
+// of 64 MiB takes QEMU minutes, so it is not among them.)
+func TestDialectLimits(t *testing.T) {
+	all := programs(t)
+	if len(all) < 2 {
+		return
+	}
+	const tokens = 2 << 20
+	for name, text := range map[string]string{
+		"tokens":             "[" + strings.Repeat("1,", tokens/2-1) + "]",
+		"too many tokens":    "[" + strings.Repeat("1,", tokens/2+3) + "1]",
+		"nesting":            strings.Repeat("[", 1024) + strings.Repeat("]", 1024),
+		"too deep":           strings.Repeat("[", 1025) + strings.Repeat("]", 1025),
+		"too deep in braces": strings.Repeat(`{"a":`, 1025) + strings.Repeat("}", 1025),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ours := newTalk(t, served(t, all["backplane"])).say(t, []byte(text), 0)
+			if theirs := newTalk(t, served(t, all["QEMU"])).say(t, []byte(text), 0); !slices.Equal(ours, theirs) {
+				t.Errorf("%d lines, QEMU says %d:\n%.300q\n%.300q", len(ours), len(theirs), ours, theirs)
+			}
+		})
+	}
+}
+
 // A talk is a conversation with one program.
 type talk struct {
 	conn net.Conn
