@@ -11,32 +11,35 @@ import (
 type row struct {
 	name, args, params, help string
 	preconfig                bool
+	// qmp is the command of the schema that does the work; "" for what only
+	// people ask for. The machine binds both to one handler.
+	qmp string
 }
 
 // topRows are the commands that a machine of this package may have. The texts
 // are on the wire (help prints them), the argument descriptions decide what is
 // accepted; both are QEMU 10.0's.
 var topRows = []row{
-	{name: "block_job_cancel", args: "force:-f,device:B", params: "[-f] device",
+	{name: "block_job_cancel", qmp: "block-job-cancel", args: "force:-f,device:B", params: "[-f] device",
 		help: "stop an active background block operation (use -f\n" +
 			"\t\t\t if you want to abort the operation immediately\n" +
 			"\t\t\t instead of keep running until data is in sync)"},
-	{name: "block_job_complete", args: "device:B", params: "device", help: "stop an active background block operation"},
-	{name: "block_job_pause", args: "device:B", params: "device", help: "pause an active background block operation"},
-	{name: "block_job_resume", args: "device:B", params: "device", help: "resume a paused background block operation"},
-	{name: "block_job_set_speed", args: "device:B,speed:o", params: "device speed", help: "set maximum speed for a background block operation"},
-	{name: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
-	{name: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
-	{name: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
-	{name: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
-	{name: "chardev-send-break", args: "id:s", params: "id", help: "send a break on chardev"},
-	{name: "cont|c", help: "resume emulation"},
+	{name: "block_job_complete", qmp: "block-job-complete", args: "device:B", params: "device", help: "stop an active background block operation"},
+	{name: "block_job_pause", qmp: "block-job-pause", args: "device:B", params: "device", help: "pause an active background block operation"},
+	{name: "block_job_resume", qmp: "block-job-resume", args: "device:B", params: "device", help: "resume a paused background block operation"},
+	{name: "block_job_set_speed", qmp: "block-job-set-speed", args: "device:B,speed:o", params: "device speed", help: "set maximum speed for a background block operation"},
+	{name: "block_resize", qmp: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
+	{name: "chardev-add", qmp: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
+	{name: "chardev-change", qmp: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
+	{name: "chardev-remove", qmp: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
+	{name: "chardev-send-break", qmp: "chardev-send-break", args: "id:s", params: "id", help: "send a break on chardev"},
+	{name: "cont|c", qmp: "cont", help: "resume emulation"},
 	{name: "cpu", args: "index:i", params: "index", help: "set the default CPU"},
-	{name: "device_add", args: "device:O", params: "driver[,prop=value][,...]",
+	{name: "device_add", qmp: "device_add", args: "device:O", params: "driver[,prop=value][,...]",
 		help: "add device, like -device on the command line"},
-	{name: "device_del", args: "id:s", params: "device", help: "remove device"},
+	{name: "device_del", qmp: "device_del", args: "id:s", params: "device", help: "remove device"},
 	{name: "drive_del", args: "id:B", params: "device", help: "remove host block device"},
-	{name: "dump-guest-memory", args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?", params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
+	{name: "dump-guest-memory", qmp: "dump-guest-memory", args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?", params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
 		help: "dump guest memory into file 'filename'.\n" +
 			"\t\t\t-p: do paging to get guest's memory mapping.\n" +
 			"\t\t\t-d: return immediately (do not wait for completion).\n" +
@@ -49,7 +52,7 @@ var topRows = []row{
 			"\t\t\t    for Windows x86 and x64 guests with vmcoreinfo driver only.\n" +
 			"\t\t\tbegin: the starting physical address.\n" +
 			"\t\t\tlength: the memory size, in bytes."},
-	{name: "dumpdtb", args: "filename:F", params: "filename", help: "dump the FDT in dtb format to 'filename'"},
+	{name: "dumpdtb", qmp: "dumpdtb", args: "filename:F", params: "filename", help: "dump the FDT in dtb format to 'filename'"},
 	{name: "eject", args: "force:-f,device:B", params: "[-f] device",
 		help: "eject a removable medium (use -f to force it)"},
 	{name: "exit_preconfig", help: "exit the preconfig state", preconfig: true},
@@ -60,69 +63,69 @@ var topRows = []row{
 	{name: "help|?", args: "name:S?", params: "[cmd]", help: "show the help", preconfig: true},
 	{name: "info", args: "item:s?", params: "[subcommand]",
 		help: "show various information about the system state", preconfig: true},
-	{name: "memsave", args: "val:l,size:i,filename:s", params: "addr size file",
+	{name: "memsave", qmp: "memsave", args: "val:l,size:i,filename:s", params: "addr size file",
 		help: "save to disk virtual memory dump starting at 'addr' of size 'size'"},
 	{name: "netdev_add", args: "netdev:O",
 		params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user],id=str[,prop=value][,...]",
 		help:   "add host network device", preconfig: true},
 	{name: "netdev_del", args: "id:s", params: "id", help: "remove host network device", preconfig: true},
-	{name: "nmi", help: "inject an NMI"},
-	{name: "object_add", args: "object:S", params: "[qom-type=]type,id=str[,prop=value][,...]", help: "create QOM object", preconfig: true},
-	{name: "object_del", args: "id:s", params: "id", help: "destroy QOM object", preconfig: true},
-	{name: "pmemsave", args: "val:l,size:i,filename:s", params: "addr size file",
+	{name: "nmi", qmp: "inject-nmi", help: "inject an NMI"},
+	{name: "object_add", qmp: "object-add", args: "object:S", params: "[qom-type=]type,id=str[,prop=value][,...]", help: "create QOM object", preconfig: true},
+	{name: "object_del", qmp: "object-del", args: "id:s", params: "id", help: "destroy QOM object", preconfig: true},
+	{name: "pmemsave", qmp: "pmemsave", args: "val:l,size:i,filename:s", params: "addr size file",
 		help: "save to disk physical memory dump starting at 'addr' of size 'size'"},
 	{name: "print|p", args: "fmt:/,val:l", params: "/fmt expr",
 		help: "print expression value (use $reg for CPU register access)"},
-	{name: "qom-get", args: "path:s,property:s", params: "path property", help: "print QOM property", preconfig: true},
-	{name: "qom-list", args: "path:s?", params: "path", help: "list QOM properties", preconfig: true},
-	{name: "qom-set", args: "json:-j,path:s,property:s,value:S", params: "[-j] path property value",
+	{name: "qom-get", qmp: "qom-get", args: "path:s,property:s", params: "path property", help: "print QOM property", preconfig: true},
+	{name: "qom-list", qmp: "qom-list", args: "path:s?", params: "path", help: "list QOM properties", preconfig: true},
+	{name: "qom-set", qmp: "qom-set", args: "json:-j,path:s,property:s,value:S", params: "[-j] path property value",
 		help: "set QOM property.\n\t\t\t-j: the value is specified in json format.", preconfig: true},
-	{name: "quit|q", help: "quit the emulator", preconfig: true},
-	{name: "ringbuf_read", args: "device:s,size:i", params: "device size",
+	{name: "quit|q", qmp: "quit", help: "quit the emulator", preconfig: true},
+	{name: "ringbuf_read", qmp: "ringbuf-read", args: "device:s,size:i", params: "device size",
 		help: "Read from a ring buffer character device"},
-	{name: "ringbuf_write", args: "device:s,data:s", params: "device data",
+	{name: "ringbuf_write", qmp: "ringbuf-write", args: "device:s,data:s", params: "device data",
 		help: "Write to a ring buffer character device"},
 	{name: "set_link", args: "name:s,up:b", params: "name on|off",
 		help: "change the link status of a network adapter"},
-	{name: "stop|s", help: "stop emulation"},
+	{name: "stop|s", qmp: "stop", help: "stop emulation"},
 	{name: "sum", args: "start:i,size:i", params: "addr size", help: "compute the checksum of a memory region"},
-	{name: "system_powerdown", help: "send system power down event"},
-	{name: "system_reset", help: "reset the system"},
-	{name: "system_wakeup", help: "wakeup guest from suspend"},
-	{name: "watchdog_action", args: "action:s", params: "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]", help: "change watchdog action"},
+	{name: "system_powerdown", qmp: "system_powerdown", help: "send system power down event"},
+	{name: "system_reset", qmp: "system_reset", help: "reset the system"},
+	{name: "system_wakeup", qmp: "system_wakeup", help: "wakeup guest from suspend"},
+	{name: "watchdog_action", qmp: "watchdog-set-action", args: "action:s", params: "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]", help: "change watchdog action"},
 	{name: "x", args: "fmt:/,addr:l", params: "/fmt addr", help: "virtual memory dump starting at 'addr'"},
 	{name: "xp", args: "fmt:/,addr:l", params: "/fmt addr", help: "physical memory dump starting at 'addr'"},
 }
 
 // infoRows are the sub-commands of info.
 var infoRows = []row{
-	{name: "balloon", help: "show balloon information"},
-	{name: "block", args: "nodes:-n,verbose:-v,device:B?", params: "[-n] [-v] [device]",
+	{name: "balloon", qmp: "query-balloon", help: "show balloon information"},
+	{name: "block", qmp: "query-block", args: "nodes:-n,verbose:-v,device:B?", params: "[-n] [-v] [device]",
 		help: "show info of one block device or all block devices (-n: show named nodes; -v: show details)"},
-	{name: "block-jobs", help: "show progress of ongoing block device operations"},
+	{name: "block-jobs", qmp: "query-block-jobs", help: "show progress of ongoing block device operations"},
 	{name: "blockstats", help: "show block device statistics"},
-	{name: "chardev", help: "show the character devices", preconfig: true},
-	{name: "cpus", help: "show infos for each CPU"},
-	{name: "dump", help: "Display the latest dump status"},
+	{name: "chardev", qmp: "query-chardev", help: "show the character devices", preconfig: true},
+	{name: "cpus", qmp: "query-cpus-fast", help: "show infos for each CPU"},
+	{name: "dump", qmp: "query-dump", help: "Display the latest dump status"},
 	{name: "history", help: "show the command line history", preconfig: true},
-	{name: "hotpluggable-cpus", help: "Show information about hotpluggable CPUs", preconfig: true},
-	{name: "iothreads", help: "show iothreads", preconfig: true},
-	{name: "irq", help: "show the interrupts statistics (if available)"},
-	{name: "kvm", help: "show KVM information"},
+	{name: "hotpluggable-cpus", qmp: "query-hotpluggable-cpus", help: "Show information about hotpluggable CPUs", preconfig: true},
+	{name: "iothreads", qmp: "query-iothreads", help: "show iothreads", preconfig: true},
+	{name: "irq", qmp: "x-query-irq", help: "show the interrupts statistics (if available)"},
+	{name: "kvm", qmp: "query-kvm", help: "show KVM information"},
 	{name: "mem", help: "show the active virtual memory mappings"},
-	{name: "memdev", help: "show memory backends", preconfig: true},
-	{name: "memory-devices", help: "show memory devices"},
-	{name: "memory_size_summary",
+	{name: "memdev", qmp: "query-memdev", help: "show memory backends", preconfig: true},
+	{name: "memory-devices", qmp: "query-memory-devices", help: "show memory devices"},
+	{name: "memory_size_summary", qmp: "query-memory-size-summary",
 		help: "show the amount of initially allocated and present hotpluggable (if enabled) memory in bytes."},
-	{name: "mice", help: "show which guest mouse is receiving events"},
-	{name: "migrate_capabilities", help: "show current migration capabilities"},
+	{name: "mice", qmp: "query-mice", help: "show which guest mouse is receiving events"},
+	{name: "migrate_capabilities", qmp: "query-migrate-capabilities", help: "show current migration capabilities"},
 	{name: "mtree", args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D", params: "[-f][-d][-o][-D]",
 		help: "show memory tree (-f: dump flat view for address spaces;-d: dump dispatch tree, valid with -f only);" +
 			"-o: dump region owners/parents;-D: dump disabled regions"},
-	{name: "name", help: "show the current VM name", preconfig: true},
+	{name: "name", qmp: "query-name", help: "show the current VM name", preconfig: true},
 	{name: "network", help: "show the network state"},
-	{name: "numa", help: "show NUMA information"},
-	{name: "pci", help: "show PCI info"},
+	{name: "numa", qmp: "x-query-numa", help: "show NUMA information"},
+	{name: "pci", qmp: "query-pci", help: "show PCI info"},
 	{name: "pic", help: "show PIC state"},
 	{name: "qdm", help: "show qdev device model list"},
 	{name: "qom-tree", args: "path:s?", params: "[path]", help: "show QOM composition tree", preconfig: true},
@@ -131,20 +134,20 @@ var infoRows = []row{
 	{name: "registers", args: "cpustate_all:-a,vcpu:i?", params: "[-a|vcpu]",
 		help: "show the cpu registers (-a: show register info for all cpus; vcpu: specific vCPU to query;" +
 			" show the current CPU's registers if no argument is specified)"},
-	{name: "replay", help: "show record/replay information"},
-	{name: "rocker", args: "name:s", params: "name", help: "Show rocker switch"},
-	{name: "rocker-ports", args: "name:s", params: "name", help: "Show rocker ports"},
+	{name: "replay", qmp: "query-replay", help: "show record/replay information"},
+	{name: "rocker", qmp: "query-rocker", args: "name:s", params: "name", help: "Show rocker switch"},
+	{name: "rocker-ports", qmp: "query-rocker-ports", args: "name:s", params: "name", help: "Show rocker ports"},
 	{name: "roms", help: "show roms"},
-	{name: "spice", help: "show the spice server status"},
-	{name: "status", help: "show the current VM status (running|paused)", preconfig: true},
-	{name: "tpm", help: "show the TPM device"},
-	{name: "usb", help: "show guest USB devices"},
-	{name: "uuid", help: "show the current VM UUID", preconfig: true},
-	{name: "vcpu_dirty_limit", help: "show dirty page limit information of all vCPU"},
-	{name: "version", help: "show the version of QEMU", preconfig: true},
-	{name: "virtio", help: "List all available virtio devices"},
-	{name: "vm-generation-id", help: "Show Virtual Machine Generation ID"},
-	{name: "vnc", help: "show the vnc server status"},
+	{name: "spice", qmp: "query-spice", help: "show the spice server status"},
+	{name: "status", qmp: "query-status", help: "show the current VM status (running|paused)", preconfig: true},
+	{name: "tpm", qmp: "query-tpm", help: "show the TPM device"},
+	{name: "usb", qmp: "x-query-usb", help: "show guest USB devices"},
+	{name: "uuid", qmp: "query-uuid", help: "show the current VM UUID", preconfig: true},
+	{name: "vcpu_dirty_limit", qmp: "query-vcpu-dirty-limit", help: "show dirty page limit information of all vCPU"},
+	{name: "version", qmp: "query-version", help: "show the version of QEMU", preconfig: true},
+	{name: "virtio", qmp: "x-query-virtio", help: "List all available virtio devices"},
+	{name: "vm-generation-id", qmp: "query-vm-generation-id", help: "Show Virtual Machine Generation ID"},
+	{name: "vnc", qmp: "query-vnc", help: "show the vnc server status"},
 }
 
 // Handlers binds handlers to the commands of the standard table, by the first
@@ -180,6 +183,20 @@ func StandardTable[Y any](h Handlers[Y]) (*Table[Y], error) {
 		return nil, fmt.Errorf("hmp: no standard command is called %q", left[0])
 	}
 	return NewTable(top)
+}
+
+// Equivalents returns, for each standard command by the name that [Handlers] has
+// for it, the command of QMP that does the same work.
+func Equivalents() map[string]string {
+	same := make(map[string]string)
+	for prefix, rows := range map[string][]row{"": topRows, "info ": infoRows} {
+		for _, r := range rows {
+			if first, _, _ := strings.Cut(r.name, "|"); r.qmp != "" {
+				same[prefix+first] = r.qmp
+			}
+		}
+	}
+	return same
 }
 
 // bind makes commands of the rows that have a handler, and takes those

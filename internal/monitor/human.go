@@ -5,10 +5,10 @@ import (
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
-	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qmp"
 )
 
 // humanCommand runs one line of the human monitor and returns what it prints.
@@ -67,23 +67,47 @@ func (s *Set) nodeNames() []string {
 
 // humanTable binds what this machine has to the standard commands.
 func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
-	type handler = hmp.Handler[*coro.Co]
-	plain := func(f func(*hmp.Call) error) handler {
-		return handler{Run: func(call *hmp.Call, _ *hmp.Args) error { return f(call) }}
+	bound := hmp.Handlers[*coro.Co]{}
+	for _, part := range h.humanParts() {
+		maps.Copy(bound, part)
 	}
-	yields := func(f func(co *coro.Co)) handler {
-		return handler{RunCo: func(co *coro.Co, _ *hmp.Call, _ *hmp.Args) error { f(co); return nil }}
+	maps.Copy(bound, h.s.config.ExtraHuman)
+	return hmp.StandardTable(bound)
+}
+
+// humanParts are the handlers of human commands, subject by subject.
+func (h *handlers) humanParts() []hmp.Handlers[*coro.Co] {
+	return []hmp.Handlers[*coro.Co]{
+		h.humanRun(), h.humanDevices(), h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine(),
+		h.humanQueries(), h.humanActions(),
 	}
-	bound := hmp.Handlers[*coro.Co]{
-		"quit": plain(func(*hmp.Call) error { h.m.RequestShutdown(machine.HostQMPQuit); return nil }),
-		"cont": yields(h.m.Cont),
-		"stop": yields(h.m.Stop),
-		"system_reset": yields(func(co *coro.Co) {
-			h.m.Reset(co, machine.HostQMPSystemReset)
-		}),
-		"system_powerdown": plain(func(*hmp.Call) error { h.m.RequestPowerdown(); return nil }),
-		"block_resize":     {RunCo: h.humanBlockResize},
-		"device_add":       {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
+}
+
+// humanRun are the human commands that let the machine run and end.
+func (h *handlers) humanRun() hmp.Handlers[*coro.Co] {
+	plain := func(f func(*qmp.Call) error) hmp.Handler[*coro.Co] {
+		return hmp.Handler[*coro.Co]{Run: func(*hmp.Call, *hmp.Args) error { return f(nil) }}
+	}
+	yields := func(f func(*coro.Co, *qmp.Call) error) hmp.Handler[*coro.Co] {
+		return hmp.Handler[*coro.Co]{RunCo: func(co *coro.Co, _ *hmp.Call, _ *hmp.Args) error { return f(co, nil) }}
+	}
+	return hmp.Handlers[*coro.Co]{
+		"quit":             plain(h.Quit),
+		"cont":             yields(h.Cont),
+		"stop":             yields(h.Stop),
+		"system_reset":     yields(h.SystemReset),
+		"system_powerdown": plain(h.SystemPowerdown),
+	}
+}
+
+// humanDevices are the human commands for devices, and what info says of them.
+func (h *handlers) humanDevices() hmp.Handlers[*coro.Co] {
+	plain := func(f func(*hmp.Call) error) hmp.Handler[*coro.Co] {
+		return hmp.Handler[*coro.Co]{Run: func(call *hmp.Call, _ *hmp.Args) error { return f(call) }}
+	}
+	return hmp.Handlers[*coro.Co]{
+		"block_resize": {RunCo: h.humanBlockResize},
+		"device_add":   {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
 		"device_del": {Run: func(_ *hmp.Call, args *hmp.Args) error {
 			return h.m.Devices.Del(args.String("id"))
 		}, Complete: h.completeDeviceID},
@@ -97,11 +121,6 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 		"info qtree":   {Run: h.infoQTree},
 		"info mtree":   {Run: h.infoMTree},
 	}
-	for _, more := range []hmp.Handlers[*coro.Co]{h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine(), h.humanQueries(), h.humanActions()} {
-		maps.Copy(bound, more)
-	}
-	maps.Copy(bound, h.s.config.ExtraHuman)
-	return hmp.StandardTable(bound)
 }
 
 // humanDeviceAdd is device_add; an option "help" or "?" asks what there is.
