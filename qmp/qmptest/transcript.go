@@ -36,19 +36,29 @@ type Step struct {
 	Raw []byte // of In and Out
 }
 
-// ReadTranscript reads the recording in a file of JSON lines: an object with
-// "dir" each, and with "raw" (text) or "hex" (bytes) for what was said. Other
-// members but those of the first line are not looked at.
+// ReadTranscript reads the recording in a file: see [ParseTranscript].
 func ReadTranscript(path string) (*Transcript, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
+	t, err := ParseTranscript(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
+	return t, nil
+}
+
+// ParseTranscript reads a recording of JSON lines: an object with "dir" each,
+// and with "raw" (text) or "hex" (bytes) for what was said. Other members but
+// those of the first line are not looked at. Errors begin with the number of
+// the line.
+func ParseTranscript(text []byte) (*Transcript, error) {
 	var t Transcript
 	number := 0
 	for line := range bytes.Lines(text) {
-		number++
-		if number == 1 {
+		var err error
+		if number++; number == 1 {
 			err = json.Unmarshal(line, &t)
 		} else {
 			var s Step
@@ -56,7 +66,7 @@ func ReadTranscript(path string) (*Transcript, error) {
 			t.Steps = append(t.Steps, s)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+			return nil, fmt.Errorf("%d: %w", number, err)
 		}
 	}
 	return &t, nil
