@@ -189,13 +189,15 @@ func StandardTable[Y any](h Handlers[Y]) (*Table[Y], error) {
 // for it, the command of QMP that does the same work.
 func Equivalents() map[string]string {
 	same := make(map[string]string)
-	for prefix, rows := range map[string][]row{"": topRows, "info ": infoRows} {
+	note := func(prefix string, rows []row) {
 		for _, r := range rows {
 			if first, _, _ := strings.Cut(r.name, "|"); r.qmp != "" {
 				same[prefix+first] = r.qmp
 			}
 		}
 	}
+	note("", topRows)
+	note("info ", infoRows)
 	return same
 }
 

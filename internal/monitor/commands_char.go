@@ -47,7 +47,8 @@ func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddA
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
-	pty, err := h.chardevAdd(co, call.Ctx, c)
+	var pty string
+	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(call.Ctx, c) })
 	if err != nil && call.Ctx.Err() != nil {
 		return nil, context.Cause(call.Ctx)
 	}
@@ -55,11 +56,6 @@ func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddA
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
-}
-
-func (h *handlers) chardevAdd(co *coro.Co, ctx context.Context, c chardev.Config) (pty string, err error) {
-	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(ctx, c) })
-	return pty, err
 }
 
 func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevChangeArgs) (*api.ChardevReturn, error) {
@@ -70,7 +66,8 @@ func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevC
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
-	pty, err := h.chardevChange(co, call.Ctx, c)
+	var pty string
+	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(call.Ctx, args.Id, c) })
 	if err != nil && call.Ctx.Err() != nil {
 		return nil, context.Cause(call.Ctx)
 	}
@@ -78,11 +75,6 @@ func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevC
 		return nil, err
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
-}
-
-func (h *handlers) chardevChange(co *coro.Co, ctx context.Context, c chardev.Config) (pty string, err error) {
-	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(ctx, c.Label, c) })
-	return pty, err
 }
 
 func (h *handlers) ChardevRemove(co *coro.Co, _ *qmp.Call, args *api.ChardevRemoveArgs) error {

@@ -60,7 +60,8 @@ func (h *handlers) humanChardevAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) 
 	case h.s.config.Chardevs.Has(c.Label):
 		return qerr.New("attempt to add duplicate property '%s' to object (type 'container')", c.Label)
 	}
-	pty, err := h.chardevAdd(co, context.Background(), c)
+	var pty string
+	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(context.Background(), c) })
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, c.Label))
 	}
@@ -81,7 +82,8 @@ func (h *handlers) humanChardevChange(co *coro.Co, call *hmp.Call, args *hmp.Arg
 	if err != nil {
 		return err
 	}
-	pty, err := h.chardevChange(co, context.Background(), c)
+	var pty string
+	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(context.Background(), id, c) })
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, id))
 	}

@@ -44,15 +44,14 @@ func (h *handlers) humanQomGet(call *hmp.Call, args *hmp.Args) error {
 }
 
 func (h *handlers) humanQomSet(_ *hmp.Call, args *hmp.Args) error {
-	text, in := args.String("value"), qom.Input{}
+	text := args.String("value")
+	in := qom.KeyVal(text)
 	if args.Bool("json") {
 		v, err := qobject.ParseJSON(text)
 		if err != nil {
 			return err
 		}
 		in = qom.JSON(v)
-	} else {
-		in = qom.KeyVal(text)
 	}
 	path := args.String("path")
 	o, ambiguous := h.m.QOM.Resolve(path)

@@ -1,6 +1,7 @@
 package qobject
 
 import (
+	"errors"
 	"math"
 	"math/bits"
 	"strconv"
@@ -95,10 +96,10 @@ const decimals = "0123456789"
 // leading is what s begins with of the characters in set.
 func leading(s, set string) string { return s[:len(s)-len(strings.TrimLeft(s, set))] }
 
-// cause is the reason of an error of package strconv.
+// cause is what a number of digits alone can fail for.
 func cause(err error) error {
-	if e, ok := err.(*strconv.NumError); ok {
-		return e.Err
+	if errors.Is(err, strconv.ErrRange) {
+		return strconv.ErrRange
 	}
 	return err
 }
