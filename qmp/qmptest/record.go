@@ -119,21 +119,23 @@ func Replay(t testing.TB, script *Transcript, faults ...Fault) net.Conn {
 // ends it.
 func replay(conn net.Conn, script *Transcript) error {
 	for i, step := range script.Steps {
-		var gone error
 		switch step.Dir {
 		case In:
 			got := make([]byte, len(step.Raw))
-			if _, gone = io.ReadFull(conn, got); gone == nil && !bytes.Equal(got, step.Raw) {
+			if n, _ := io.ReadFull(conn, got); n < len(got) { // hung up
+				return nil
+			}
+			if !bytes.Equal(got, step.Raw) {
 				return fmt.Errorf("step %d: the client said %q, and in the transcript %q", i+1, got, step.Raw)
 			}
 		case Out:
-			_, gone = conn.Write(append(bytes.Clone(step.Raw), '\r', '\n'))
+			line := append(bytes.Clone(step.Raw), '\r', '\n')
+			if n, _ := conn.Write(line); n < len(line) { // hung up
+				return nil
+			}
 		case EOF:
 			return nil
 		case Quiet, Signal, Wait: // nothing is said
-		}
-		if gone != nil {
-			break
 		}
 	}
 	return nil
