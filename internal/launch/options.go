@@ -27,7 +27,12 @@ func commandLineOptions() []api.CommandLineOptionInfo {
 		{"smp-opts", []param{{"cpus", number}, {"sockets", number}, {"cores", number}, {"threads", number}, {"maxcpus", number}}},
 		{"machine", []param{{"type", text}, {"accel", text}}},
 		{"drive", nil},
-		{"chardev", []param{{"backend", text}, {"path", text}, {"host", text}, {"port", text}, {"server", truth}, {"wait", truth}, {"append", truth}, {"size", size}}},
+		{"chardev", []param{ // QEMU's order
+			{"abstract", truth}, {"tight", truth}, {"logappend", truth}, {"logfile", text}, {"append", truth}, {"chardev", text}, {"size", size},
+			{"signal", truth}, {"mux", truth}, {"telnet", truth}, {"reconnect-ms", number}, {"reconnect", number}, {"nodelay", truth}, {"delay", truth},
+			{"server", truth}, {"wait", truth}, {"ipv6", truth}, {"ipv4", truth}, {"to", number}, {"fd", text}, {"port", text},
+			{"host", text}, {"input-path", text}, {"path", text}, {"backend", text},
+		}},
 	} {
 		info := api.CommandLineOptionInfo{Option: o.name, Parameters: []api.CommandLineParameterInfo{}}
 		for _, p := range o.params {

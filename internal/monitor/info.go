@@ -51,12 +51,13 @@ func (h *handlers) infoCPUs(call *hmp.Call) error {
 }
 
 func (h *handlers) infoChardev(call *hmp.Call) error {
-	var list []view.Chardev
-	for _, c := range h.s.config.Chardevs.Info() {
+	devices, err := h.QueryChardev(nil)
+	list := make([]view.Chardev, 0, len(devices))
+	for _, c := range devices {
 		list = append(list, view.Chardev{Label: c.Label, Filename: c.Filename})
 	}
 	view.PrintChardevs(call, list)
-	return nil
+	return err
 }
 
 func (h *handlers) infoPCI(call *hmp.Call) error {
