@@ -35,7 +35,7 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, table := range map[string]string{
-		"commands": commands(schema), "events": events(schema),
+		"commands": commands(schema), "events": events(schema), "coverage": coverage(t, schema), "transcripts": transcripts(t),
 		"devices": devices(t), "hmp": human(t), "flags": flags(t),
 	} {
 		if text, err = replace(text, name, table); err != nil {
@@ -62,6 +62,30 @@ func replace(text, name, table string) (string, error) {
 		return "", fmt.Errorf("%s has no table %s", page, name)
 	}
 	return head + begin + table + end + tail, nil
+}
+
+// transcripts lists what is said otherwise in recorded conversations.
+func transcripts(t *testing.T) string {
+	raw, err := os.ReadFile("../test/testdata/differences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString("| conversation | lines that differ | why |\n|---|---|---|\n")
+	for line := range strings.Lines(string(raw)) {
+		head, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, numbers, ok := strings.Cut(head, ":")
+		switch {
+		case !ok || head[0] == '#' || head[0] == '-':
+			continue
+		case numbers == "runs-on":
+			numbers = "the end"
+		case strings.Count(numbers, ",") > 8:
+			numbers = fmt.Sprintf("%d of them", strings.Count(numbers, ",")+1)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(numbers, ",", ", "), reason)
+	}
+	return b.String()
 }
 
 // commands says where each command runs.

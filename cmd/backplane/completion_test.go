@@ -44,8 +44,8 @@ func TestComplete(t *testing.T) {
 		line string
 		want string // the choices with '|' behind each
 	}{
-		{v, "query-st", "query-status |"},
-		{v, "  query-st", "query-status |"},
+		{v, "query-sta", "query-stats |query-stats-schemas |query-status |"},
+		{v, "  query-statu", "query-status |"},
 		{v, "he", "help |"},
 		{v, "device", "device-list-properties |device_add |device_del |"},
 		{v, "help device_", "device_add |device_del |"},

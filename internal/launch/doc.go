@@ -32,7 +32,11 @@ Machine
   -S                      do not start; wait for "cont"
   -name NAME, -uuid UUID  what query-name and query-uuid say
 
+  -no-reboot, -no-shutdown, -action reboot=...,shutdown=...   what a reset and a shutdown of the guest do
+
 Devices
+  -object TYPE,id=ID[,prop=value...]  make an object (iothread, memory-backend-ram, rng-builtin, rng-random, secret);
+                          -machine memory-backend=ID makes one main memory
   -device DRIVER[,prop=value...]  plug a device; "-device help" lists them, "-device DRIVER,help" its properties
   -blockdev OPTIONS               make a block node (drivers file, raw, qcow2, null-co)
   -drive OPTIONS                  make a block node and, unless if=none, plug it in

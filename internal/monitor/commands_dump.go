@@ -53,10 +53,11 @@ func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuest
 		return qerr.New("dump: no guest memory to dump")
 	}
 	if value(args.Detach) {
-		h.m.Loop.IOHandler.Spawn("dump", func(co *coro.Co) { _ = h.writeDump(co, f, core) }) // DUMP_COMPLETED tells
+		h.m.Loop.IOHandler.Spawn("dump", func(d *coro.Co) { _ = h.writeDump(d, f, core, co.Wake) }) // DUMP_COMPLETED tells
+		co.Yield()                                                                                  // until the guest has stopped
 		return nil
 	}
-	return h.writeDump(co, f, core)
+	return h.writeDump(co, f, core, func() {})
 }
 
 // dumpRange returns which physical addresses are wanted.
@@ -97,10 +98,11 @@ func (h *handlers) openDump(co *coro.Co, protocol string) (f *os.File, err error
 	return f, nil
 }
 
-// writeDump writes memory into f while the guest stands still, closes f and
-// says what became of it.
-func (h *handlers) writeDump(co *coro.Co, f *os.File, core *machine.Core) (err error) {
+// writeDump writes memory into f while the guest stands still, which it says by
+// calling still, closes f and says what became of it.
+func (h *handlers) writeDump(co *coro.Co, f *os.File, core *machine.Core, still func()) (err error) {
 	h.m.Still(co, func() {
+		still()
 		h.m.Pool.Run(co, func() {
 			err = core.Write(f, h.dump.done.Store)
 			if e := f.Close(); err == nil {
