@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/backplane-vm/backplane/internal/sched"
-	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
 )
@@ -34,12 +33,12 @@ const (
 // monitorSuite is the part of [Suite] about monitors.
 func monitorSuite() []Measurement {
 	return []Measurement{
-		{"query-status", "a round trip over a unix socket: of a bare line, and through a client",
-			[]Row{{"query-status round trip", Nanoseconds}, {"  through a qmp.Client", Nanoseconds}}, roundTrip},
+		{"query-status", "a round trip over a unix socket: of a line, and through a client",
+			[]Row{{"query-status round trip", Nanoseconds}, {"  through a qmp.Client", Nanoseconds}}, lines(roundTrip)},
 		{"argument", "the reply to a command with an argument of 100 KB",
-			[]Row{{"command with a 100 KB argument", Nanoseconds}}, roundOf(longArgument)},
+			[]Row{{"command with a 100 KB argument", Nanoseconds}}, lines(longArgument)},
 		{"schema", "query-qmp-schema, the first time and again",
-			[]Row{{"query-qmp-schema, first", Nanoseconds}, {"query-qmp-schema", Nanoseconds}}, roundOf(schema)},
+			[]Row{{"query-qmp-schema, first", Nanoseconds}, {"query-qmp-schema", Nanoseconds}}, lines(schema)},
 		{"rate", "query-status as fast as it goes, from one client and from eight",
 			[]Row{{"commands per second, 1 client", PerSecond}, {"commands per second, 8 clients", PerSecond}}, rates},
 		{"crowd", "query-status of 62 clients while one never reads and one has a command that waits for ever (in QEMU all would)",
@@ -49,60 +48,78 @@ func monitorSuite() []Measurement {
 	}
 }
 
-// roundTrip asks with bare lines first, which tells what the machine and the
-// system take, and then through a client.
-func roundTrip(ctx context.Context, e *Emulator) (samples [][]float64, err error) {
-	err = monitorsOf(ctx, e, 1, func(p *Process, _ Port, dial func(int) (net.Conn, error)) error {
-		conn, err := dial(0)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		defer context.AfterFunc(ctx, func() { conn.Close() })()
-		r := bufio.NewReader(conn)
-		ask := func(line string) (Span, error) {
-			span := Span{Asked: p.Clock()}
-			_, err := conn.Write([]byte(line))
-			if err == nil {
-				_, err = r.ReadSlice('\n')
+// A lineClient asks with lines and looks for their ends only, so that what it
+// measures is the machine and the system, and no reading of JSON.
+type lineClient struct {
+	conn  net.Conn
+	r     *bufio.Reader
+	clock Clock
+}
+
+// replyMax is more than the largest reply that a lineClient asks for.
+const replyMax = 4 << 20
+
+// newLineClient negotiates on conn. It asks nothing that events come of.
+func newLineClient(conn net.Conn, clock Clock) (*lineClient, error) {
+	c := &lineClient{conn, bufio.NewReaderSize(conn, replyMax), clock}
+	if _, err := c.r.ReadSlice('\n'); err != nil { // the greeting
+		return nil, err
+	}
+	_, err := c.ask([]byte(`{"execute": "qmp_capabilities"}`))
+	return c, err
+}
+
+func (c *lineClient) ask(line []byte) (Span, error) {
+	span := Span{Asked: c.clock()}
+	_, err := c.conn.Write(line)
+	if err == nil {
+		_, err = c.r.ReadSlice('\n')
+	}
+	span.Answered = c.clock()
+	return span, err
+}
+
+// lines makes a round of a function that asks with lines.
+func lines(f func(ctx context.Context, p *Process, c *lineClient) ([][]float64, error)) func(context.Context, *Emulator) ([][]float64, error) {
+	return func(ctx context.Context, e *Emulator) (samples [][]float64, err error) {
+		err = monitorsOf(ctx, e, 1, func(p *Process, _ Port, dial func(int) (net.Conn, error)) error {
+			conn, err := dial(0)
+			if err != nil {
+				return err
 			}
-			span.Answered = p.Clock()
-			return span, err
-		}
-		if _, err := r.ReadSlice('\n'); err != nil { // the greeting
+			defer conn.Close()
+			defer context.AfterFunc(ctx, func() { conn.Close() })()
+			c, err := newLineClient(conn, p.Clock)
+			if err == nil {
+				samples, err = f(ctx, p, c)
+			}
 			return err
-		}
-		if _, err := ask(`{"execute": "qmp_capabilities"}`); err != nil {
-			return err
-		}
-		bare, err := repeat(roundTrips, func(int) (Span, error) { return ask(`{"execute": "query-status"}`) })
-		if err != nil {
-			return err
-		}
-		through, err := repeat(roundTrips, func(int) (Span, error) { return p.QueryStatus(ctx) })
-		samples = append(samples, bare...)
-		samples = append(samples, through...)
-		return err
-	})
-	return samples, err
+		})
+		return samples, err
+	}
+}
+
+// roundTrip asks with lines first, and then through a client.
+func roundTrip(ctx context.Context, p *Process, c *lineClient) ([][]float64, error) {
+	line := []byte(`{"execute": "query-status"}`)
+	bare, err := repeat(roundTrips, func(int) (Span, error) { return c.ask(line) })
+	if err != nil {
+		return nil, err
+	}
+	through, err := repeat(roundTrips, func(int) (Span, error) { return p.QueryStatus(ctx) })
+	return append(bare, through...), err
 }
 
 // longArgument sends a very long argument, which the command refuses without
 // repeating it.
-func longArgument(ctx context.Context, p *Process, _ Port) ([][]float64, error) {
-	args := qobject.Members("unexpected", strings.Repeat("x", argumentBytes))
-	return repeat(arguments, func(int) (Span, error) {
-		span, err := p.Execute(ctx, "query-status", args)
-		var e *qerr.Error
-		if errors.As(err, &e) {
-			err = nil
-		}
-		return span, err
-	})
+func longArgument(_ context.Context, _ *Process, c *lineClient) ([][]float64, error) {
+	line := []byte(`{"execute": "query-status", "arguments": {"unexpected": "` + strings.Repeat("x", argumentBytes) + `"}}`)
+	return repeat(arguments, func(int) (Span, error) { return c.ask(line) })
 }
 
-func schema(ctx context.Context, p *Process, _ Port) ([][]float64, error) {
-	samples, err := repeat(schemas, func(int) (Span, error) { return p.Execute(ctx, "query-qmp-schema", nil) })
+func schema(_ context.Context, _ *Process, c *lineClient) ([][]float64, error) {
+	line := []byte(`{"execute": "query-qmp-schema"}`)
+	samples, err := repeat(schemas, func(int) (Span, error) { return c.ask(line) })
 	if err != nil {
 		return nil, err
 	}
