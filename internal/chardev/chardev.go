@@ -32,14 +32,16 @@ type Chardev struct {
 	ring   *Ring    // of a ringbuf
 	pty    *pty     // of a pty
 	log    *os.File // gets a copy of the output; nil without logfile
-	ctx    context.Context
-	cancel context.CancelFunc // ends a connect
+	parent context.Context
+	inform func(text string) // tells who has started the machine; may be nil
 
 	mu       sync.Mutex
-	listener net.Listener // of a socket server
-	bound    string       // its filename, resolved
-	first    Conn         // connected already, not yet served
-	conns    []Conn       // being served
+	ctx      context.Context
+	cancel   context.CancelFunc // ends a connect
+	listener net.Listener       // of a socket server
+	bound    string             // its filename, resolved
+	first    Conn               // connected already, not yet served
+	conns    []Conn             // being served
 	threads  []*sched.Thread
 	retry    *sched.Parker // what serve waits on: to try again, or for room
 	frontend bool
@@ -49,6 +51,8 @@ type Chardev struct {
 	breaks   func()                  // tells the frontend of a break; may be nil
 	leaving  bool                    // the frontend goes, the device stays
 	closed   bool
+
+	lost bool // complained that there is no connection; the serving thread's
 }
 
 // Open makes the device: it opens the file, listens, or connects. It does not
@@ -56,7 +60,7 @@ type Chardev struct {
 // blocks until ctx is done. term is what a stdio device is; others take no notice
 // of it.
 func Open(ctx context.Context, w *sched.World, c Config, term Terminal) (*Chardev, error) {
-	d := &Chardev{w: w, config: c, term: term, retry: w.NewParker()}
+	d := &Chardev{w: w, config: c, term: term, parent: ctx, retry: w.NewParker()}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	if err := d.open(); err != nil {
 		d.cancel()

@@ -1,6 +1,7 @@
 package chardev
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -135,7 +136,7 @@ func (d *Chardev) serve(t *sched.Thread, many bool, h Handler) {
 func (d *Chardev) next() (c Conn, again bool) {
 	d.mu.Lock()
 	c, d.first = d.first, nil
-	over := d.closed || d.leaving
+	over, ctx := d.closed || d.leaving, d.ctx
 	d.mu.Unlock()
 	switch {
 	case over:
@@ -154,14 +155,25 @@ func (d *Chardev) next() (c Conn, again bool) {
 		d.retry.Park(d.w.Now() + ptyPause)
 		return nil, true
 	case d.config.ReconnectMS > 0:
-		c, err := d.dialSocket(d.ctx)
+		c, err := d.dialSocket(ctx)
 		if err == nil {
+			d.lost = false
 			return c, true
 		}
+		d.complain(err)
 		d.retry.Park(d.w.Now() + int64(d.config.ReconnectMS)*1e6)
 		return nil, true
 	}
 	return nil, false
+}
+
+// complain tells once that there is no connection, until there has been one. It
+// is for the serving thread.
+func (d *Chardev) complain(err error) {
+	if !d.lost && d.inform != nil {
+		d.inform("Unable to connect character device " + d.config.Label + ": " + err.Error())
+	}
+	d.lost = true
 }
 
 // acceptPause is the wait after an accept that failed for want of descriptors
@@ -228,12 +240,16 @@ func (d *Chardev) handle(t *sched.Thread, c Conn, h Handler) {
 func (d *Chardev) Detach() {
 	d.mu.Lock()
 	d.leaving = true
+	d.cancel()
 	d.mu.Unlock()
 	d.wakeListener(time.Unix(1, 0))
 	d.end()
 	d.wakeListener(time.Time{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.closed {
+		d.ctx, d.cancel = context.WithCancel(d.parent)
+	}
 	d.leaving, d.frontend, d.claimed, d.hangup, d.swap, d.breaks = false, false, false, nil, nil, nil
 	if d.listener == nil && d.pty == nil && d.config.Backend != "socket" && !d.closed {
 		d.first, _ = d.reopen() // nil, as of a device whose peer has gone
@@ -258,8 +274,8 @@ func (d *Chardev) Close() {
 	if d.listener != nil {
 		d.listener.Close()
 	}
-	d.mu.Unlock()
 	d.cancel()
+	d.mu.Unlock()
 	d.end()
 	if was {
 		return

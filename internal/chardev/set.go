@@ -170,6 +170,7 @@ func (s *Set) make(ctx context.Context, m, over *member, c Config) error {
 	if err != nil {
 		return err
 	}
+	d.inform = s.config.Inform
 	if err := s.publish(m, over, d); err != nil {
 		d.Close()
 		return err
@@ -368,6 +369,7 @@ func (s *Set) Change(ctx context.Context, label string, c Config) (pty string, e
 		}
 		return "", err
 	}
+	d.inform = s.config.Inform
 	given := context.AfterFunc(ctx, d.Close)
 	defer given()
 	if err := s.exchange(old, d, given); err != nil {

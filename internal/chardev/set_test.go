@@ -208,6 +208,47 @@ func TestDetach(t *testing.T) {
 	}
 }
 
+// TestReconnectComplains: once, and again after there has been a connection; a
+// device that tries again can be given up at any moment.
+func TestReconnectComplains(t *testing.T) {
+	s := newSet(t)
+	said := make(chan string, 8)
+	s.config.Inform = func(text string) { said <- text }
+	path := filepath.Join(t.TempDir(), "s")
+	mustAdd(t, s, "socket,id=a,path="+path+",reconnect-ms=1")
+	d, err := s.Use("a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "Unable to connect character device a: Failed to connect to '" + path + "': "
+	if err := d.Serve(false, echo); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-said; got != want+"No such file or directory" {
+		t.Errorf("%q", got)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, c, "hello"); got != "hello" {
+		t.Errorf("%q", got)
+	}
+	l.Close()
+	c.Close()
+	if got := <-said; !strings.HasPrefix(got, want) {
+		t.Errorf("%q", got)
+	}
+	d.Detach()
+	if got := described(s); got != "a=disconnected:unix:"+path {
+		t.Error(got)
+	}
+}
+
 // TestChange: a port goes on with another device, and loses nothing.
 func TestChange(t *testing.T) {
 	s := newSet(t)
