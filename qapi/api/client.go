@@ -733,6 +733,16 @@ func (c Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInf
 	return r, misread("query-migrationthreads", in.Err())
 }
 
+// QueryMigrate calls query-migrate.
+func (c Client) QueryMigrate(ctx context.Context) (*MigrationInfo, error) {
+	in, err := c.ask(ctx, "query-migrate", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeMigrationInfo(in)
+	return &r, misread("query-migrate", in.Err())
+}
+
 // Yank calls yank.
 func (c Client) Yank(ctx context.Context, args *YankArgs) error {
 	return c.Execute(ctx, "yank", args, nil)

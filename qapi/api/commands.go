@@ -2816,6 +2816,13 @@ type Commands interface {
 	// Since QEMU 7.2.
 	QueryMigrationthreads(call *qmp.Call) ([]MigrationThreadInfo, error)
 
+	// QueryMigrate: Tells the state of the latest migration.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 0.14.
+	QueryMigrate(call *qmp.Call) (*MigrationInfo, error)
+
 	// Yank: Ends connections at once, so that whoever waits for them goes on.
 	//
 	// Since QEMU 6.0.
@@ -4145,6 +4152,19 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*MigrationThreadInfo).QObject), nil
+			},
+		},
+		{
+			Name: "query-migrate",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryMigrate(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
 			},
 		},
 		{

@@ -571,3 +571,464 @@ func (x *MigrationThreadInfo) put(d *qobject.Dict) {
 	d.Set("name", x.Name)
 	d.Set("thread-id", x.ThreadId)
 }
+
+// MigrationStatus: Where a migration is.
+//
+// Since QEMU 2.3.
+type MigrationStatus string
+
+// The values of MigrationStatus.
+const (
+	// there was none
+	MigrationStatusNone MigrationStatus = "none"
+	// begins
+	MigrationStatusSetup MigrationStatus = "setup"
+	// is being given up
+	MigrationStatusCancelling MigrationStatus = "cancelling"
+	// was given up
+	MigrationStatusCancelled MigrationStatus = "cancelled"
+	// sends
+	MigrationStatusActive MigrationStatus = "active"
+	// sends while the destination runs
+	MigrationStatusPostcopyActive MigrationStatus = "postcopy-active"
+	// has lost its connection
+	MigrationStatusPostcopyPaused MigrationStatus = "postcopy-paused"
+	// begins to go on
+	MigrationStatusPostcopyRecoverSetup MigrationStatus = "postcopy-recover-setup"
+	// goes on
+	MigrationStatusPostcopyRecover MigrationStatus = "postcopy-recover"
+	// done
+	MigrationStatusCompleted MigrationStatus = "completed"
+	// not done
+	MigrationStatusFailed MigrationStatus = "failed"
+	// keeps a second machine in step
+	MigrationStatusColo MigrationStatus = "colo"
+	// waits before the source stops
+	MigrationStatusPreSwitchover MigrationStatus = "pre-switchover"
+	// sends the devices
+	MigrationStatusDevice MigrationStatus = "device"
+	// waits for devices to be unplugged
+	MigrationStatusWaitUnplug MigrationStatus = "wait-unplug"
+)
+
+var valuesOfMigrationStatus = [...]MigrationStatus{
+	MigrationStatusNone,
+	MigrationStatusSetup,
+	MigrationStatusCancelling,
+	MigrationStatusCancelled,
+	MigrationStatusActive,
+	MigrationStatusPostcopyActive,
+	MigrationStatusPostcopyPaused,
+	MigrationStatusPostcopyRecoverSetup,
+	MigrationStatusPostcopyRecover,
+	MigrationStatusCompleted,
+	MigrationStatusFailed,
+	MigrationStatusColo,
+	MigrationStatusPreSwitchover,
+	MigrationStatusDevice,
+	MigrationStatusWaitUnplug,
+}
+
+// MigrationStatusValues returns the values of MigrationStatus in the order of the schema.
+func MigrationStatusValues() []MigrationStatus { return slices.Clone(valuesOfMigrationStatus[:]) }
+
+// DecodeMigrationStatus decodes a MigrationStatus; see package visit for errors.
+func DecodeMigrationStatus(v visit.Value) MigrationStatus {
+	return visit.Enum(v, valuesOfMigrationStatus[:])
+}
+
+// MigrationStats: How much memory was sent.
+//
+// Since QEMU 0.14.
+type MigrationStats struct {
+	// bytes sent
+	Transferred int64
+	// bytes left
+	Remaining int64
+	// bytes in all
+	Total int64
+	// pages of one value
+	Duplicate int64
+	// pages sent as they are
+	Normal int64
+	// bytes of those
+	NormalBytes int64
+	// pages written to in a second
+	DirtyPagesRate int64
+	// megabits a second
+	Mbps float64
+	// times that written pages were looked for
+	DirtySyncCount int64
+	// pages the destination asked for
+	PostcopyRequests int64
+	// bytes in a page
+	PageSize int64
+	// bytes over several connections
+	MultifdBytes uint64
+	// pages sent in a second
+	PagesPerSecond uint64
+	// bytes sent while the source ran
+	PrecopyBytes uint64
+	// bytes sent while nobody ran
+	DowntimeBytes uint64
+	// bytes sent while the destination ran
+	PostcopyBytes uint64
+	// times that sending without copying failed
+	DirtySyncMissedZeroCopy uint64
+}
+
+// DecodeMigrationStats decodes a MigrationStats; see package visit for errors.
+func DecodeMigrationStats(v visit.Value) (x MigrationStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MigrationStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMigrationStats(in)
+	return in.Err()
+}
+
+func (x *MigrationStats) take(o *visit.Object) {
+	x.Transferred = o.Need("transferred").Int64()
+	x.Remaining = o.Need("remaining").Int64()
+	x.Total = o.Need("total").Int64()
+	x.Duplicate = o.Need("duplicate").Int64()
+	x.Normal = o.Need("normal").Int64()
+	x.NormalBytes = o.Need("normal-bytes").Int64()
+	x.DirtyPagesRate = o.Need("dirty-pages-rate").Int64()
+	x.Mbps = o.Need("mbps").Number()
+	x.DirtySyncCount = o.Need("dirty-sync-count").Int64()
+	x.PostcopyRequests = o.Need("postcopy-requests").Int64()
+	x.PageSize = o.Need("page-size").Int64()
+	x.MultifdBytes = o.Need("multifd-bytes").Uint64()
+	x.PagesPerSecond = o.Need("pages-per-second").Uint64()
+	x.PrecopyBytes = o.Need("precopy-bytes").Uint64()
+	x.DowntimeBytes = o.Need("downtime-bytes").Uint64()
+	x.PostcopyBytes = o.Need("postcopy-bytes").Uint64()
+	x.DirtySyncMissedZeroCopy = o.Need("dirty-sync-missed-zero-copy").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MigrationStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MigrationStats) put(d *qobject.Dict) {
+	d.Set("transferred", x.Transferred)
+	d.Set("remaining", x.Remaining)
+	d.Set("total", x.Total)
+	d.Set("duplicate", x.Duplicate)
+	d.Set("normal", x.Normal)
+	d.Set("normal-bytes", x.NormalBytes)
+	d.Set("dirty-pages-rate", x.DirtyPagesRate)
+	d.Set("mbps", x.Mbps)
+	d.Set("dirty-sync-count", x.DirtySyncCount)
+	d.Set("postcopy-requests", x.PostcopyRequests)
+	d.Set("page-size", x.PageSize)
+	d.Set("multifd-bytes", visit.Uint(x.MultifdBytes))
+	d.Set("pages-per-second", visit.Uint(x.PagesPerSecond))
+	d.Set("precopy-bytes", visit.Uint(x.PrecopyBytes))
+	d.Set("downtime-bytes", visit.Uint(x.DowntimeBytes))
+	d.Set("postcopy-bytes", visit.Uint(x.PostcopyBytes))
+	d.Set("dirty-sync-missed-zero-copy", visit.Uint(x.DirtySyncMissedZeroCopy))
+}
+
+// VfioStats: How much of host devices was sent.
+//
+// Since QEMU 5.2.
+type VfioStats struct {
+	// bytes
+	Transferred int64
+}
+
+// DecodeVfioStats decodes a VfioStats; see package visit for errors.
+func DecodeVfioStats(v visit.Value) (x VfioStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VfioStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVfioStats(in)
+	return in.Err()
+}
+
+func (x *VfioStats) take(o *visit.Object) {
+	x.Transferred = o.Need("transferred").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VfioStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VfioStats) put(d *qobject.Dict) {
+	d.Set("transferred", x.Transferred)
+}
+
+// XBZRLECacheStats: How sending differences of pages went.
+//
+// Since QEMU 1.2.
+type XBZRLECacheStats struct {
+	// bytes of the cache
+	CacheSize uint64
+	// bytes sent
+	Bytes int64
+	// pages sent
+	Pages int64
+	// pages that were not in the cache
+	CacheMiss int64
+	// which part of all that is
+	CacheMissRate float64
+	// how much smaller differences are
+	EncodingRate float64
+	// differences that were larger
+	Overflow int64
+}
+
+// DecodeXBZRLECacheStats decodes a XBZRLECacheStats; see package visit for errors.
+func DecodeXBZRLECacheStats(v visit.Value) (x XBZRLECacheStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XBZRLECacheStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXBZRLECacheStats(in)
+	return in.Err()
+}
+
+func (x *XBZRLECacheStats) take(o *visit.Object) {
+	x.CacheSize = o.Need("cache-size").Size()
+	x.Bytes = o.Need("bytes").Int64()
+	x.Pages = o.Need("pages").Int64()
+	x.CacheMiss = o.Need("cache-miss").Int64()
+	x.CacheMissRate = o.Need("cache-miss-rate").Number()
+	x.EncodingRate = o.Need("encoding-rate").Number()
+	x.Overflow = o.Need("overflow").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XBZRLECacheStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XBZRLECacheStats) put(d *qobject.Dict) {
+	d.Set("cache-size", visit.Uint(x.CacheSize))
+	d.Set("bytes", x.Bytes)
+	d.Set("pages", x.Pages)
+	d.Set("cache-miss", x.CacheMiss)
+	d.Set("cache-miss-rate", x.CacheMissRate)
+	d.Set("encoding-rate", x.EncodingRate)
+	d.Set("overflow", x.Overflow)
+}
+
+// SocketAddress: Where a socket is.
+//
+// Since QEMU 2.9.
+type SocketAddress struct {
+	// the kind
+	Type SocketAddressType
+	// set iff Type is "inet"
+	Inet *InetSocketAddress
+	// set iff Type is "unix"
+	Unix *UnixSocketAddress
+	// set iff Type is "fd"
+	Fd *FdSocketAddress
+}
+
+// DecodeSocketAddress decodes a SocketAddress; see package visit for errors.
+func DecodeSocketAddress(v visit.Value) (x SocketAddress) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *SocketAddress) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeSocketAddress(in)
+	return in.Err()
+}
+
+func (x *SocketAddress) take(o *visit.Object) {
+	x.Type = DecodeSocketAddressType(o.Need("type"))
+	switch x.Type {
+	case SocketAddressTypeInet:
+		x.Inet = new(InetSocketAddress)
+		x.Inet.take(o)
+	case SocketAddressTypeUnix:
+		x.Unix = new(UnixSocketAddress)
+		x.Unix.take(o)
+	case SocketAddressTypeFd:
+		x.Fd = new(FdSocketAddress)
+		x.Fd.take(o)
+	}
+}
+
+// QObject returns x as a *qobject.Dict. The branch that Type selects must be set.
+func (x *SocketAddress) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *SocketAddress) put(d *qobject.Dict) {
+	d.Set("type", string(x.Type))
+	switch x.Type {
+	case SocketAddressTypeInet:
+		x.Inet.put(d)
+	case SocketAddressTypeUnix:
+		x.Unix.put(d)
+	case SocketAddressTypeFd:
+		x.Fd.put(d)
+	}
+}
+
+// MigrationInfo: State of a migration. Nothing is there if there was none.
+//
+// Since QEMU 0.14.
+type MigrationInfo struct {
+	// where it is
+	Status *MigrationStatus
+	// how much memory was sent
+	Ram *MigrationStats
+	// how much of host devices was sent
+	Vfio *VfioStats
+	// how sending differences of pages went
+	XbzrleCache *XBZRLECacheStats
+	// milliseconds it took
+	TotalTime *int64
+	// milliseconds nobody would run
+	ExpectedDowntime *int64
+	// milliseconds nobody ran
+	Downtime *int64
+	// milliseconds until it sent
+	SetupTime *int64
+	// how much CPUs are slowed down
+	CpuThrottlePercentage *int64
+	// why it failed
+	ErrorDesc *string
+	// why it cannot be done
+	BlockedReasons []string
+	// milliseconds CPUs waited for pages
+	PostcopyBlocktime *uint32
+	// the same for each CPU
+	PostcopyVcpuBlocktime []uint32
+	// where the destination listens
+	SocketAddress []SocketAddress
+	// microseconds CPUs are slowed down
+	DirtyLimitThrottleTimePerRound *uint64
+	// microseconds until the ring of dirty pages is
+	// full
+	DirtyLimitRingFullTime *uint64
+}
+
+// DecodeMigrationInfo decodes a MigrationInfo; see package visit for errors.
+func DecodeMigrationInfo(v visit.Value) (x MigrationInfo) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MigrationInfo) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMigrationInfo(in)
+	return in.Err()
+}
+
+func (x *MigrationInfo) take(o *visit.Object) {
+	x.Status = visit.Optional(o, "status", DecodeMigrationStatus)
+	x.Ram = visit.Optional(o, "ram", DecodeMigrationStats)
+	x.Vfio = visit.Optional(o, "vfio", DecodeVfioStats)
+	x.XbzrleCache = visit.Optional(o, "xbzrle-cache", DecodeXBZRLECacheStats)
+	x.TotalTime = visit.Optional(o, "total-time", visit.Value.Int64)
+	x.ExpectedDowntime = visit.Optional(o, "expected-downtime", visit.Value.Int64)
+	x.Downtime = visit.Optional(o, "downtime", visit.Value.Int64)
+	x.SetupTime = visit.Optional(o, "setup-time", visit.Value.Int64)
+	x.CpuThrottlePercentage = visit.Optional(o, "cpu-throttle-percentage", visit.Value.Int64)
+	x.ErrorDesc = visit.Optional(o, "error-desc", visit.Value.Str)
+	x.BlockedReasons = visit.OptionalList(o, "blocked-reasons", visit.Value.Str)
+	x.PostcopyBlocktime = visit.Optional(o, "postcopy-blocktime", visit.Value.Uint32)
+	x.PostcopyVcpuBlocktime = visit.OptionalList(o, "postcopy-vcpu-blocktime", visit.Value.Uint32)
+	x.SocketAddress = visit.OptionalList(o, "socket-address", DecodeSocketAddress)
+	x.DirtyLimitThrottleTimePerRound = visit.Optional(o, "dirty-limit-throttle-time-per-round", visit.Value.Uint64)
+	x.DirtyLimitRingFullTime = visit.Optional(o, "dirty-limit-ring-full-time", visit.Value.Uint64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MigrationInfo) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MigrationInfo) put(d *qobject.Dict) {
+	if x.Status != nil {
+		d.Set("status", string(*x.Status))
+	}
+	if x.Ram != nil {
+		d.Set("ram", x.Ram.QObject())
+	}
+	if x.Vfio != nil {
+		d.Set("vfio", x.Vfio.QObject())
+	}
+	if x.XbzrleCache != nil {
+		d.Set("xbzrle-cache", x.XbzrleCache.QObject())
+	}
+	if x.TotalTime != nil {
+		d.Set("total-time", *x.TotalTime)
+	}
+	if x.ExpectedDowntime != nil {
+		d.Set("expected-downtime", *x.ExpectedDowntime)
+	}
+	if x.Downtime != nil {
+		d.Set("downtime", *x.Downtime)
+	}
+	if x.SetupTime != nil {
+		d.Set("setup-time", *x.SetupTime)
+	}
+	if x.CpuThrottlePercentage != nil {
+		d.Set("cpu-throttle-percentage", *x.CpuThrottlePercentage)
+	}
+	if x.ErrorDesc != nil {
+		d.Set("error-desc", *x.ErrorDesc)
+	}
+	if x.BlockedReasons != nil {
+		d.Set("blocked-reasons", visit.EncodeList(x.BlockedReasons, func(x *string) any { return *x }))
+	}
+	if x.PostcopyBlocktime != nil {
+		d.Set("postcopy-blocktime", int64(*x.PostcopyBlocktime))
+	}
+	if x.PostcopyVcpuBlocktime != nil {
+		d.Set("postcopy-vcpu-blocktime", visit.EncodeList(x.PostcopyVcpuBlocktime, func(x *uint32) any { return int64(*x) }))
+	}
+	if x.SocketAddress != nil {
+		d.Set("socket-address", visit.EncodeList(x.SocketAddress, (*SocketAddress).QObject))
+	}
+	if x.DirtyLimitThrottleTimePerRound != nil {
+		d.Set("dirty-limit-throttle-time-per-round", visit.Uint(*x.DirtyLimitThrottleTimePerRound))
+	}
+	if x.DirtyLimitRingFullTime != nil {
+		d.Set("dirty-limit-ring-full-time", visit.Uint(*x.DirtyLimitRingFullTime))
+	}
+}
