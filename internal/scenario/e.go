@@ -25,7 +25,13 @@ func runE(l *Lab) {
 			started.Set()
 		})
 	}
-	l.StartVCPU("CPU 0", func(v *VCPU) { v.Write(f.Addr, 1) })
-	expect(c.Ask(`{"execute": "x-test-job"}`), okReply)
+	asked := l.NewFlag("asked")
+	l.StartVCPU("CPU 0", func(v *VCPU) {
+		asked.Wait()
+		v.Write(f.Addr, 1)
+	})
+	c.Send(`{"execute": "x-test-job"}`)
+	asked.Set()
+	expect(c.Reply(), okReply)
 	started.Wait()
 }
