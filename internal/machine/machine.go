@@ -192,6 +192,10 @@ func (m *Machine) Start() {
 	m.reachable.Store(true)
 }
 
+// Started tells whether Start has been done and Close not begun: all threads
+// are there.
+func (m *Machine) Started() bool { return m.reachable.Load() }
+
 // Close ends the guest, takes the devices down and gives everything back. It
 // blocks until all threads have ended. The caller holds no lock, is no thread
 // of the machine, and closes the monitors first. Closing again does nothing.

@@ -26,7 +26,7 @@ func asks(inv *qmp.Invocation[*coro.Co]) bool {
 // the reader may answer what comes next itself. The policies of the past give
 // everything to the dispatcher.
 func (c *qmpClient) unoccupied() bool {
-	if c.set.policy != Ours {
+	if c.set.policy != Ours || !c.set.m.Started() { // clients may come before the machine runs
 		return false
 	}
 	c.mu.Lock()
