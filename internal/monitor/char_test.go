@@ -2,10 +2,12 @@ package monitor_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +31,14 @@ func TestChardevAddWaits(t *testing.T) {
 		end  func(hangUp func()) error
 		want string // in the error; "" for none
 	}{
-		{"its peer comes", func(func()) error { _, err := net.Dial("unix", path); return err }, ""},
+		{"its peer comes", func(func()) error {
+			for { // the file is there a moment before it listens
+				_, err := net.Dial("unix", path)
+				if !errors.Is(err, syscall.ECONNREFUSED) || ctx.Err() != nil {
+					return err
+				}
+			}
+		}, ""},
 		{"it is removed", func(func()) error {
 			return other.Execute(ctx, "chardev-remove", qobject.Members("id", "c"), nil)
 		}, "Failed to add chardev 'c': character device is closed"},
