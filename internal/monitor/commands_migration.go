@@ -83,4 +83,6 @@ func (h *handlers) QueryDirtyRate(_ *qmp.Call, args *api.QueryDirtyRateArgs) (*a
 	return info, nil
 }
 
-func (h *handlers) QueryMigrate(*qmp.Call) (*api.MigrationInfo, error) { return &api.MigrationInfo{}, nil }
+func (h *handlers) QueryMigrate(*qmp.Call) (*api.MigrationInfo, error) {
+	return &api.MigrationInfo{}, nil
+}
