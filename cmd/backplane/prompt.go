@@ -75,7 +75,8 @@ func newPrompt(ctx context.Context, s *qmpSession, in io.Reader, out io.Writer) 
 	own.out, own.err = p.term, p.term
 	p.qmpSession = &own
 	var goroutines sync.WaitGroup
-	goroutines.Go(p.printEvents)
+	cursor := s.client.Events().Cursor() // here: none may come unseen before the goroutine runs
+	goroutines.Go(func() { p.printEvents(cursor) })
 	goroutines.Go(func() {
 		select {
 		case <-s.client.Done():
@@ -197,9 +198,9 @@ func (p *prompt) key(line string, pos int, key rune) (string, int, bool) {
 	return line, pos, true
 }
 
-// printEvents prints each event as it comes, above the line being edited.
-func (p *prompt) printEvents() {
-	cursor := p.client.Events().Cursor()
+// printEvents prints each event from cursor on as it comes, above the line
+// being edited.
+func (p *prompt) printEvents(cursor qmp.Cursor) {
 	for {
 		ev, err := p.client.WaitEvent(p.ctx, cursor, nil)
 		var lost *qmp.EventsLostError
