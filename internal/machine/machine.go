@@ -233,22 +233,28 @@ func (m *Machine) StopCPUs() {
 	}
 }
 
-// quiesce waits until no request of the block layer is in flight and has what
-// was written flushed, while the main loop still runs. The guest has stopped, so none is added.
+// quiesce waits until the disks are settled, while the main loop still runs.
 func (m *Machine) quiesce() {
 	done := m.World.NewParker()
 	m.Loop.Main.Spawn("quiesce", func(co *coro.Co) {
 		defer done.Unpark()
-		for _, n := range m.Blocks.Nodes() {
-			for n.InFlight() > 0 {
-				aio.Sleep(co, m.Realtime, quiescePoll)
-			}
-		}
-		m.Blocks.FlushAll(co)
+		m.settleDisks(co)
 	})
 	done.Park(sched.Forever)
 }
 
-// quiescePoll is how often, in nanoseconds, a closing machine looks whether
+// settleDisks yields until no request of the block layer is in flight and what
+// was written is flushed. The guest has stopped, so none is added. co is in the
+// main context: a drain may wait for the flush.
+func (m *Machine) settleDisks(co *coro.Co) {
+	for _, n := range m.Blocks.Nodes() {
+		for n.InFlight() > 0 {
+			aio.Sleep(co, m.Realtime, quiescePoll)
+		}
+	}
+	m.Blocks.FlushAll(co)
+}
+
+// quiescePoll is how often, in nanoseconds, a machine that stopped looks whether
 // its last requests are done.
 const quiescePoll = 1_000_000

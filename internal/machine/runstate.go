@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 )
 
@@ -63,8 +64,9 @@ func (m *Machine) State() RunState { return m.state }
 // a reset. The caller holds the BQL.
 func (m *Machine) NeedsReset() bool { return m.state == Shutdown && !m.ending }
 
-// Stop stops the guest and returns once no CPU executes. It yields; the caller
-// is a coroutine that runs under the BQL, and no CPU.
+// Stop stops the guest and returns once no CPU executes, no request of its disks
+// is in flight and what they wrote is flushed. It yields; the caller is a
+// coroutine that runs under the BQL, and no CPU.
 func (m *Machine) Stop(co *coro.Co) {
 	m.stateLock.Lock(co)
 	defer m.stateLock.Unlock(co)
@@ -84,6 +86,10 @@ func (m *Machine) stop(co *coro.Co, state RunState) bool {
 	m.Virtual.Stop()
 	m.state = state
 	m.emit(Stopped{})
+	from := co.Home().(*aio.Context)
+	aio.MoveTo(co, m.Loop.Main)
+	m.settleDisks(co)
+	aio.MoveTo(co, from)
 	return true
 }
 

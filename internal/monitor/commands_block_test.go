@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
@@ -153,6 +154,46 @@ func TestHumanBlockResizeAndDrain(t *testing.T) {
 	}
 	if size := virtualSize(ctx, t, c, "s"); size != 2<<20 {
 		t.Errorf("size %d", size)
+	}
+}
+
+// stop is answered when no request of the guest's disks is in flight.
+func TestStopSettlesTheDisks(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	g := start(t, 0)
+	c, other := g.qmp(ctx), g.qmp(ctx)
+	gate, written := new(block.Gate), false
+	g.m.Locked("drive", func() {
+		n, err := g.m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+			File: &block.Options{Driver: "memory", Size: 512}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gate.Hold()
+		g.m.Loop.Main.Spawn("write", func(co *coro.Co) {
+			if err := n.WriteAt(co, make([]byte, 512), 0); err != nil {
+				t.Error(err)
+			}
+			written = true
+		})
+	})
+	for waiting := 0; waiting == 0; {
+		g.m.Locked("look", func() { waiting = gate.Waiting() })
+	}
+	answer := make(chan string, 1)
+	go func() {
+		_, fail := ask(ctx, t, c, "stop", "{}")
+		g.m.Locked("look", func() { answer <- fmt.Sprint(fail, written) })
+	}()
+	for state := ""; state != "paused"; { // the guest has stopped, and everybody else is served
+		v, _ := ask(ctx, t, other, "query-status", "{}")
+		s, _ := v.(*qobject.Dict).Get("status")
+		state = s.(string)
+	}
+	g.m.Locked("release", gate.Release)
+	if got := <-answer; got != "true" {
+		t.Errorf("stop: %q, want it written", got)
 	}
 }
 
