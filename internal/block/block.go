@@ -183,6 +183,18 @@ func wellFormed(id string) bool {
 	return id != ""
 }
 
+// DeleteCo is [Graph.Delete] for a coroutine, which yields while what was written
+// is flushed; nobody waits with it, and Delete finds nothing left to flush.
+func (g *Graph) DeleteCo(co *coro.Co, name string) error {
+	n, err := g.deletable(name)
+	if err != nil {
+		return err
+	}
+	_ = n.Flush(co) // who minds has flushed
+	g.outside(co, "delete "+name, func() { err = g.Delete(name) })
+	return err
+}
+
 // Delete removes a node that the monitor made and nobody uses. It waits, by a
 // nested poll, until nothing is in flight at the node.
 func (g *Graph) Delete(name string) error {

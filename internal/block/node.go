@@ -44,6 +44,8 @@ type Node struct {
 	readOnly bool
 
 	inFlight int // requests, and whatever else a drained section waits for
+	writes   int // and changes of the length, begun
+	flushed  int // so many of writes are on stable storage
 	quiesce  int // drained sections the node is in
 
 	told     int64 // the length that the users know
@@ -205,16 +207,23 @@ func (n *Node) WriteAt(co *coro.Co, p []byte, off int64) error {
 	}
 	n.begin()
 	defer n.end()
+	n.writes++
 	return n.drv.write(co, p, off)
 }
 
 // Flush returns once what was written before is on stable storage, or, under
-// cache.no-flush, with the host. It yields.
+// cache.no-flush, with the host. It yields, unless a node without children has
+// nothing to flush.
 func (n *Node) Flush(co *coro.Co) error {
-	if n.readOnly || n.opts.NoFlush && len(n.children) == 0 {
+	if n.readOnly || len(n.children) == 0 && (n.opts.NoFlush || n.flushed == n.writes) {
 		return nil
 	}
 	n.begin()
 	defer n.end()
-	return n.drv.flush(co)
+	writes := n.writes
+	if err := n.drv.flush(co); err != nil {
+		return err
+	}
+	n.flushed = max(n.flushed, writes)
+	return nil
 }

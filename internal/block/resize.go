@@ -38,6 +38,7 @@ func (n *Node) Truncate(co *coro.Co, size int64) error {
 func (n *Node) truncate(co *coro.Co, d truncater, size int64) error {
 	n.resizing = true
 	defer func() { n.resizing = false }()
+	n.writes++
 	return d.truncate(co, size)
 }
 

@@ -1,7 +1,10 @@
 package monitor
 
 import (
+	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
@@ -14,8 +17,24 @@ func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
 	return AddNode(h.m.Blocks, args)
 }
 
-func (h *handlers) BlockdevDel(_ *qmp.Call, args *api.BlockdevDelArgs) error {
-	return h.m.Blocks.Delete(args.NodeName)
+func (h *handlers) BlockdevDel(co *coro.Co, _ *qmp.Call, args *api.BlockdevDelArgs) error {
+	return h.inMain(co, func() error { return h.m.Blocks.DeleteCo(co, args.NodeName) })
+}
+
+// inMain runs f, which has requests in flight, where a drain reaches them: a
+// drain polls the main context, and so co has to be there until the count is
+// down again. Ours moves there first and comes back with nothing in flight. The
+// other policies leave co where their dispatcher put it; for IOHandler that is
+// the deadlock which made QEMU move coroutine commands.
+func (h *handlers) inMain(co *coro.Co, f func() error) error {
+	if h.s.policy != Ours || mutant.Planted("monitor-resize-stays") {
+		return f()
+	}
+	from := co.Home().(*aio.Context)
+	aio.MoveTo(co, h.m.Loop.Main)
+	err := f()
+	aio.MoveTo(co, from)
+	return err
 }
 
 // AddNode makes the node that o describes: what blockdev-add and -blockdev do.

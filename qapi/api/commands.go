@@ -2300,7 +2300,7 @@ type Commands interface {
 	// BlockdevDel: Removes a node that nothing uses.
 	//
 	// Since QEMU 2.9.
-	BlockdevDel(call *qmp.Call, args *BlockdevDelArgs) error
+	BlockdevDel(co *coro.Co, call *qmp.Call, args *BlockdevDelArgs) error
 
 	// BlockResize: Makes a disk larger or smaller while it is in use. Its device tells the
 	// guest.
@@ -3121,14 +3121,14 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 		},
 		{
 			Name:    "blockdev-del",
-			Options: qmp.AllowPreconfig,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Options: qmp.AllowPreconfig | qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				in := visit.New(args, visit.JSON)
 				arg := DecodeBlockdevDelArgs(in)
 				if err := in.Err(); err != nil {
 					return nil, err
 				}
-				return nil, impl.BlockdevDel(call, &arg)
+				return nil, impl.BlockdevDel(co, call, &arg)
 			},
 		},
 		{
