@@ -100,7 +100,11 @@ func (c *Client) negotiate(ctx context.Context) error {
 	select {
 	case <-c.greeted:
 	case <-c.done:
-		return c.Err()
+		select {
+		case <-c.greeted: // and what it said tells more than that it hung up
+		default:
+			return c.Err()
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("qmp: waiting for the greeting: %w", context.Cause(ctx))
 	}
