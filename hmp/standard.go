@@ -103,7 +103,7 @@ var infoRows = []row{
 	{name: "block", qmp: "query-block", args: "nodes:-n,verbose:-v,device:B?", params: "[-n] [-v] [device]",
 		help: "show info of one block device or all block devices (-n: show named nodes; -v: show details)"},
 	{name: "block-jobs", qmp: "query-block-jobs", help: "show progress of ongoing block device operations"},
-	{name: "blockstats", help: "show block device statistics"},
+	{name: "blockstats", qmp: "query-blockstats", help: "show block device statistics"},
 	{name: "chardev", qmp: "query-chardev", help: "show the character devices", preconfig: true},
 	{name: "cpus", qmp: "query-cpus-fast", help: "show infos for each CPU"},
 	{name: "dump", qmp: "query-dump", help: "Display the latest dump status"},

@@ -42,7 +42,7 @@ var humanLines = []string{
 	"watchdog_action", "watchdog_action nonesuch", "watchdog_action pause", "dump-guest-memory", "dump-guest-memory /nonesuch/x",
 	"dump-guest-memory -z -l x", "dump-guest-memory -x y", "dump-guest-memory x 1", "dump-guest-memory -p -z x", "info dump", "info dump x",
 	"block_job_pause", "block_job_set_speed x", "block_job_cancel -x y", "info balloon", "info usb", "info mice", "info tpm",
-	"info vnc", "info spice", "info irq", "info numa", "info block-jobs", "info memory-devices", "info memory_size_summary", "info replay",
+	"info vnc", "info spice", "info irq", "info numa", "info block-jobs", "info blockstats", "info memory-devices", "info memory_size_summary", "info replay",
 	"info vcpu_dirty_limit", "info iothreads", "info mem",
 
 	// Character devices.

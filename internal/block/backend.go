@@ -18,6 +18,8 @@ type Backend struct {
 	inFlight int
 	quiesce  int        // drained sections the backend is in
 	parked   []*coro.Co // requests that wait for their end, oldest first
+
+	stats Stats
 }
 
 // Attach makes a backend on node for the device with the given QOM path. It
@@ -107,9 +109,11 @@ func (b *Backend) Parked() int { return len(b.parked) }
 // ReadAt fills p from offset off, in bytes. It yields, also for as long as
 // the backend is in a drained section. Errors are errno values
 // (syscall.Errno) or wrap one.
-func (b *Backend) ReadAt(co *coro.Co, p []byte, off int64) error {
+func (b *Backend) ReadAt(co *coro.Co, p []byte, off int64) (err error) {
+	began := b.now()
 	b.begin(co)
 	defer b.end()
+	defer func() { b.tally(&b.stats.Reads, began, len(p), err) }()
 	if err := b.checkRange(p, off); err != nil {
 		return err
 	}
@@ -117,9 +121,11 @@ func (b *Backend) ReadAt(co *coro.Co, p []byte, off int64) error {
 }
 
 // WriteAt writes p at offset off, in bytes. It yields as ReadAt does.
-func (b *Backend) WriteAt(co *coro.Co, p []byte, off int64) error {
+func (b *Backend) WriteAt(co *coro.Co, p []byte, off int64) (err error) {
+	began := b.now()
 	b.begin(co)
 	defer b.end()
+	defer func() { b.tally(&b.stats.Writes, began, len(p), err) }()
 	if b.use.node.readOnly {
 		return syscall.EPERM
 	}
@@ -131,9 +137,11 @@ func (b *Backend) WriteAt(co *coro.Co, p []byte, off int64) error {
 
 // Flush returns once what was written before is on stable storage. It yields
 // as ReadAt does.
-func (b *Backend) Flush(co *coro.Co) error {
+func (b *Backend) Flush(co *coro.Co) (err error) {
+	began := b.now()
 	b.begin(co)
 	defer b.end()
+	defer func() { b.tally(&b.stats.Flushes, began, 0, err) }()
 	if !b.open {
 		return syscall.ENOMEDIUM
 	}

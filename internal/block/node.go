@@ -43,10 +43,11 @@ type Node struct {
 	drive    string // the id of the -drive it was made by
 	readOnly bool
 
-	inFlight int // requests, and whatever else a drained section waits for
-	writes   int // and changes of the length, begun
-	flushed  int // so many of writes are on stable storage
-	quiesce  int // drained sections the node is in
+	inFlight int   // requests, and whatever else a drained section waits for
+	highest  int64 // see HighestWrite
+	writes   int   // and changes of the length, begun
+	flushed  int   // so many of writes are on stable storage
+	quiesce  int   // drained sections the node is in
 
 	told     int64 // the length that the users know
 	resizing bool  // its own truncate runs, and tells them
@@ -208,8 +209,16 @@ func (n *Node) WriteAt(co *coro.Co, p []byte, off int64) error {
 	n.begin()
 	defer n.end()
 	n.writes++
-	return n.drv.write(co, p, off)
+	err := n.drv.write(co, p, off)
+	if err == nil {
+		n.highest = max(n.highest, off+int64(len(p)))
+	}
+	return err
 }
+
+// HighestWrite returns where the write ended that went furthest, in bytes; 0
+// before the first.
+func (n *Node) HighestWrite() int64 { return n.highest }
 
 // Flush returns once what was written before is on stable storage, or, under
 // cache.no-flush, with the host. It yields, unless a node without children has

@@ -38,6 +38,62 @@ func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 	return list, nil
 }
 
+// QueryBlockstats tells what devices asked of their disks. Nodes by themselves
+// count nothing but how far writes went.
+func (h *handlers) QueryBlockstats(_ *qmp.Call, args *api.QueryBlockstatsArgs) ([]api.BlockStats, error) {
+	list := []api.BlockStats{}
+	nodes := h.m.Blocks.Nodes()
+	if value(args.QueryNodes) {
+		for i := len(nodes) - 1; i >= 0; i-- { // newest first, as QEMU
+			list = append(list, nodeStats(nodes[i]))
+		}
+		return list, nil
+	}
+	attached := make(map[string]bool)
+	for _, b := range h.m.Blocks.Backends() {
+		drive, path := b.Node().Drive(), b.Path()
+		attached[drive] = true
+		x := nodeStats(b.Node())
+		x.Device, x.Qdev = &drive, &path
+		addRequests(&x.Stats, b)
+		list = append(list, x)
+	}
+	for _, n := range nodes { // drives that no device has
+		if id := n.Drive(); id != "" && !attached[id] {
+			x := nodeStats(n)
+			x.Device, x.Stats.AccountInvalid, x.Stats.AccountFailed = &id, true, true
+			list = append(list, x)
+		}
+	}
+	return list, nil
+}
+
+func nodeStats(n *block.Node) api.BlockStats {
+	name := n.Name()
+	x := api.BlockStats{NodeName: &name, Stats: api.BlockDeviceStats{WrHighestOffset: n.HighestWrite(), TimedStats: []api.BlockDeviceTimedStats{}}}
+	if n.Driver() == "file" { // no discards are passed on
+		x.DriverSpecific = &api.BlockStatsSpecific{Driver: api.BlockdevDriverFile, File: &api.BlockStatsSpecificFile{}}
+	}
+	if file := n.File(); file != nil {
+		parent := nodeStats(file)
+		x.Parent = &parent
+	}
+	return x
+}
+
+func addRequests(x *api.BlockDeviceStats, b *block.Backend) {
+	s := b.Stats()
+	x.RdBytes, x.RdOperations, x.RdTotalTimeNs = s.Reads.Bytes, s.Reads.Operations, s.Reads.TimeNS
+	x.FailedRdOperations, x.InvalidRdOperations = s.Reads.Failed, s.Reads.Invalid
+	x.WrBytes, x.WrOperations, x.WrTotalTimeNs = s.Writes.Bytes, s.Writes.Operations, s.Writes.TimeNS
+	x.FailedWrOperations, x.InvalidWrOperations = s.Writes.Failed, s.Writes.Invalid
+	x.FlushOperations, x.FlushTotalTimeNs, x.FailedFlushOperations = s.Flushes.Operations, s.Flushes.TimeNS, s.Flushes.Failed
+	x.AccountInvalid, x.AccountFailed = true, true
+	if ns, ok := b.IdleNS(); ok {
+		x.IdleTimeNs = &ns
+	}
+}
+
 func nodeInfo(n *block.Node) api.BlockDeviceInfo {
 	o, name := n.Options(), n.Name()
 	actual := n.ActualSize()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
+	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
@@ -261,6 +263,77 @@ func TestGuestOnQcow2(t *testing.T) {
 		}
 		do("blockdev-del", `{"node-name":"d0"}`)
 		qemuImg(t, "check", "-f", "qcow2", image)
+	}
+}
+
+// What a guest did with its disk is counted at the disk; nodes know how far
+// writes went; a drive that no device has has done nothing.
+func TestBlockStats(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	image := filepath.Join(t.TempDir(), "disk")
+	f, err := os.Create(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.FormatDisk(f, 2048); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	g := start(t, 1)
+	c := g.qmp(ctx)
+	g.m.Locked("drive", func() {
+		if _, err := g.m.Blocks.AddDrive("spare", block.Options{Driver: "null-co"}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	g.con.await(t, "ready")
+	if _, fail := ask(ctx, t, c, "blockdev-add", `{"driver":"raw","node-name":"d0","file":{"driver":"file","node-name":"f0","filename":"`+image+`"}}`); fail != "" {
+		t.Fatal(fail)
+	}
+	if _, fail := ask(ctx, t, c, "device_add", `{"driver":"virtio-blk-pci","id":"disk","drive":"d0","bus":"rp0"}`); fail != "" {
+		t.Fatal(fail)
+	}
+	g.con.await(t, "write-verify port=00:01.0 slot=0 plug=1 ")
+	stats := func(nodes bool) map[string]api.BlockStats {
+		t.Helper()
+		list, err := api.Client{Executor: c}.QueryBlockstats(ctx, &api.QueryBlockstatsArgs{QueryNodes: &nodes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]api.BlockStats{}
+		for _, x := range list {
+			if x.Device != nil && *x.Device != "" {
+				all[*x.Device] = x
+			} else {
+				all[*x.NodeName] = x
+			}
+		}
+		return all
+	}
+	disks := stats(false)
+	d, spare := disks["d0"], disks["spare"]
+	switch s := d.Stats; {
+	case len(disks) != 2 || d.Qdev == nil || d.Parent == nil || *d.Parent.NodeName != "f0" || d.Parent.DriverSpecific == nil:
+		t.Errorf("%+v", disks)
+	case s.RdOperations == 0 || s.RdBytes < 512*s.RdOperations || s.RdTotalTimeNs == 0, s.WrOperations == 0 || s.WrBytes < 512*s.WrOperations:
+		t.Errorf("%+v", s)
+	case s.FailedRdOperations+s.FailedWrOperations+s.InvalidRdOperations+s.InvalidWrOperations != 0, s.IdleTimeNs == nil, !s.AccountInvalid:
+		t.Errorf("%+v", s)
+	case s.WrHighestOffset == 0 || s.WrHighestOffset > 2048*512 || d.Parent.Stats.WrHighestOffset != s.WrHighestOffset:
+		t.Errorf("the furthest write: %d and %d", s.WrHighestOffset, d.Parent.Stats.WrHighestOffset)
+	}
+	if s := spare.Stats; spare.Qdev != nil || s.RdOperations != 0 || s.IdleTimeNs != nil {
+		t.Errorf("%+v", spare)
+	}
+	if text, _ := ask(ctx, t, c, "human-monitor-command", `{"command-line":"info blockstats"}`); !strings.Contains(text.(string),
+		"spare: rd_bytes=0 wr_bytes=0 rd_operations=0 wr_operations=0 flush_operations=0 wr_total_time_ns=0 "+
+			"rd_total_time_ns=0 flush_total_time_ns=0 rd_merged=0 wr_merged=0 idle_time_ns=0\r\n") {
+		t.Errorf("%s", text)
+	}
+	nodes := stats(true)
+	if n, ok := nodes["d0"]; !ok || len(nodes) != 3 || n.Device != nil || n.Stats.RdOperations != 0 || n.Stats.WrHighestOffset < d.Stats.WrHighestOffset {
+		t.Errorf("%+v", nodes)
 	}
 }
 

@@ -50,6 +50,7 @@ func (h *handlers) humanQueries() hmp.Handlers[*coro.Co] {
 		"info memory-devices":       says(""),
 		"info vcpu_dirty_limit":     says("Dirty page limit not enabled!\n"),
 		"info block-jobs":           plain(h.infoBlockJobs),
+		"info blockstats":           plain(h.infoBlockstats),
 		"info dump":                 plain(h.infoDump),
 		"info memdev":               plain(h.infoMemdev),
 		"info migrate_capabilities": plain(h.infoMigrateCapabilities),
@@ -61,6 +62,18 @@ func (h *handlers) infoBlockJobs(call *hmp.Call) error {
 	list, err := h.QueryBlockJobs(nil)
 	if err == nil && len(list) == 0 {
 		call.Printf("No active jobs\n")
+	}
+	return err
+}
+
+func (h *handlers) infoBlockstats(call *hmp.Call) error {
+	list, err := h.QueryBlockstats(nil, &api.QueryBlockstatsArgs{})
+	for _, x := range list {
+		s := x.Stats
+		call.Printf("%s: rd_bytes=%d wr_bytes=%d rd_operations=%d wr_operations=%d flush_operations=%d"+
+			" wr_total_time_ns=%d rd_total_time_ns=%d flush_total_time_ns=%d rd_merged=%d wr_merged=%d idle_time_ns=%d\n",
+			value(x.Device), s.RdBytes, s.WrBytes, s.RdOperations, s.WrOperations, s.FlushOperations,
+			s.WrTotalTimeNs, s.RdTotalTimeNs, s.FlushTotalTimeNs, s.RdMerged, s.WrMerged, value(s.IdleTimeNs))
 	}
 	return err
 }

@@ -63,6 +63,17 @@ func (c Client) QueryNamedBlockNodes(ctx context.Context, args *QueryNamedBlockN
 	return r, misread("query-named-block-nodes", in.Err())
 }
 
+// QueryBlockstats calls query-blockstats.
+func (c Client) QueryBlockstats(ctx context.Context, args *QueryBlockstatsArgs) ([]BlockStats, error) {
+	in, err := c.ask(ctx, "query-blockstats", args)
+	if err != nil {
+		var none []BlockStats
+		return none, err
+	}
+	r := visit.List(in, DecodeBlockStats)
+	return r, misread("query-blockstats", in.Err())
+}
+
 // BlockdevAdd calls blockdev-add.
 func (c Client) BlockdevAdd(ctx context.Context, args *BlockdevOptions) error {
 	return c.Execute(ctx, "blockdev-add", args, nil)

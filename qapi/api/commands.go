@@ -47,6 +47,44 @@ func (x *QueryNamedBlockNodesArgs) put(d *qobject.Dict) {
 	}
 }
 
+// QueryBlockstatsArgs holds the arguments of query-blockstats.
+type QueryBlockstatsArgs struct {
+	// of all nodes instead of all disks
+	QueryNodes *bool
+}
+
+// DecodeQueryBlockstatsArgs decodes a QueryBlockstatsArgs; see package visit for errors.
+func DecodeQueryBlockstatsArgs(v visit.Value) (x QueryBlockstatsArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryBlockstatsArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryBlockstatsArgs(in)
+	return in.Err()
+}
+
+func (x *QueryBlockstatsArgs) take(o *visit.Object) {
+	x.QueryNodes = visit.Optional(o, "query-nodes", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryBlockstatsArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryBlockstatsArgs) put(d *qobject.Dict) {
+	if x.QueryNodes != nil {
+		d.Set("query-nodes", *x.QueryNodes)
+	}
+}
+
 // BlockdevDelArgs holds the arguments of blockdev-del.
 type BlockdevDelArgs struct {
 	// its name
@@ -2292,6 +2330,13 @@ type Commands interface {
 	// Since QEMU 2.0.
 	QueryNamedBlockNodes(call *qmp.Call, args *QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error)
 
+	// QueryBlockstats: Tells what disks have done.
+	//
+	// Returns: one entry a disk or node
+	//
+	// Since QEMU 0.14.
+	QueryBlockstats(call *qmp.Call, args *QueryBlockstatsArgs) ([]BlockStats, error)
+
 	// BlockdevAdd: Makes a node.
 	//
 	// Since QEMU 2.9.
@@ -3105,6 +3150,22 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*BlockDeviceInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "query-blockstats",
+			Options: qmp.AllowPreconfig,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryBlockstatsArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryBlockstats(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*BlockStats).QObject), nil
 			},
 		},
 		{

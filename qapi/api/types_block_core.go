@@ -1032,6 +1032,507 @@ func (x *BlockInfo) put(d *qobject.Dict) {
 	}
 }
 
+// BlockLatencyHistogramInfo: Requests by what they took.
+//
+// Since QEMU 4.0.
+type BlockLatencyHistogramInfo struct {
+	// the limits between bins, in nanoseconds
+	Boundaries []uint64
+	// requests in each
+	Bins []uint64
+}
+
+// DecodeBlockLatencyHistogramInfo decodes a BlockLatencyHistogramInfo; see package visit for errors.
+func DecodeBlockLatencyHistogramInfo(v visit.Value) (x BlockLatencyHistogramInfo) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockLatencyHistogramInfo) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockLatencyHistogramInfo(in)
+	return in.Err()
+}
+
+func (x *BlockLatencyHistogramInfo) take(o *visit.Object) {
+	x.Boundaries = visit.List(o.Need("boundaries"), visit.Value.Uint64)
+	x.Bins = visit.List(o.Need("bins"), visit.Value.Uint64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockLatencyHistogramInfo) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockLatencyHistogramInfo) put(d *qobject.Dict) {
+	d.Set("boundaries", visit.EncodeList(x.Boundaries, func(x *uint64) any { return visit.Uint(*x) }))
+	d.Set("bins", visit.EncodeList(x.Bins, func(x *uint64) any { return visit.Uint(*x) }))
+}
+
+// BlockDeviceTimedStats: What happened in an interval.
+//
+// Since QEMU 2.5.
+type BlockDeviceTimedStats struct {
+	// the interval, in seconds
+	IntervalLength int64
+	// the shortest read, in nanoseconds
+	MinRdLatencyNs int64
+	// the longest read, in nanoseconds
+	MaxRdLatencyNs int64
+	// the average read, in nanoseconds
+	AvgRdLatencyNs int64
+	// the shortest write, in nanoseconds
+	MinWrLatencyNs int64
+	// the longest write, in nanoseconds
+	MaxWrLatencyNs int64
+	// the average write, in nanoseconds
+	AvgWrLatencyNs int64
+	// the shortest zone append, in nanoseconds
+	MinZoneAppendLatencyNs int64
+	// the longest zone append, in nanoseconds
+	MaxZoneAppendLatencyNs int64
+	// the average zone append, in nanoseconds
+	AvgZoneAppendLatencyNs int64
+	// the shortest flush, in nanoseconds
+	MinFlushLatencyNs int64
+	// the longest flush, in nanoseconds
+	MaxFlushLatencyNs int64
+	// the average flush, in nanoseconds
+	AvgFlushLatencyNs int64
+	// reads in flight, on average
+	AvgRdQueueDepth float64
+	// writes in flight, on average
+	AvgWrQueueDepth float64
+	// zone appends in flight, on average
+	AvgZoneAppendQueueDepth float64
+}
+
+// DecodeBlockDeviceTimedStats decodes a BlockDeviceTimedStats; see package visit for errors.
+func DecodeBlockDeviceTimedStats(v visit.Value) (x BlockDeviceTimedStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockDeviceTimedStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockDeviceTimedStats(in)
+	return in.Err()
+}
+
+func (x *BlockDeviceTimedStats) take(o *visit.Object) {
+	x.IntervalLength = o.Need("interval_length").Int64()
+	x.MinRdLatencyNs = o.Need("min_rd_latency_ns").Int64()
+	x.MaxRdLatencyNs = o.Need("max_rd_latency_ns").Int64()
+	x.AvgRdLatencyNs = o.Need("avg_rd_latency_ns").Int64()
+	x.MinWrLatencyNs = o.Need("min_wr_latency_ns").Int64()
+	x.MaxWrLatencyNs = o.Need("max_wr_latency_ns").Int64()
+	x.AvgWrLatencyNs = o.Need("avg_wr_latency_ns").Int64()
+	x.MinZoneAppendLatencyNs = o.Need("min_zone_append_latency_ns").Int64()
+	x.MaxZoneAppendLatencyNs = o.Need("max_zone_append_latency_ns").Int64()
+	x.AvgZoneAppendLatencyNs = o.Need("avg_zone_append_latency_ns").Int64()
+	x.MinFlushLatencyNs = o.Need("min_flush_latency_ns").Int64()
+	x.MaxFlushLatencyNs = o.Need("max_flush_latency_ns").Int64()
+	x.AvgFlushLatencyNs = o.Need("avg_flush_latency_ns").Int64()
+	x.AvgRdQueueDepth = o.Need("avg_rd_queue_depth").Number()
+	x.AvgWrQueueDepth = o.Need("avg_wr_queue_depth").Number()
+	x.AvgZoneAppendQueueDepth = o.Need("avg_zone_append_queue_depth").Number()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockDeviceTimedStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockDeviceTimedStats) put(d *qobject.Dict) {
+	d.Set("interval_length", x.IntervalLength)
+	d.Set("min_rd_latency_ns", x.MinRdLatencyNs)
+	d.Set("max_rd_latency_ns", x.MaxRdLatencyNs)
+	d.Set("avg_rd_latency_ns", x.AvgRdLatencyNs)
+	d.Set("min_wr_latency_ns", x.MinWrLatencyNs)
+	d.Set("max_wr_latency_ns", x.MaxWrLatencyNs)
+	d.Set("avg_wr_latency_ns", x.AvgWrLatencyNs)
+	d.Set("min_zone_append_latency_ns", x.MinZoneAppendLatencyNs)
+	d.Set("max_zone_append_latency_ns", x.MaxZoneAppendLatencyNs)
+	d.Set("avg_zone_append_latency_ns", x.AvgZoneAppendLatencyNs)
+	d.Set("min_flush_latency_ns", x.MinFlushLatencyNs)
+	d.Set("max_flush_latency_ns", x.MaxFlushLatencyNs)
+	d.Set("avg_flush_latency_ns", x.AvgFlushLatencyNs)
+	d.Set("avg_rd_queue_depth", x.AvgRdQueueDepth)
+	d.Set("avg_wr_queue_depth", x.AvgWrQueueDepth)
+	d.Set("avg_zone_append_queue_depth", x.AvgZoneAppendQueueDepth)
+}
+
+// BlockDeviceStats: What a disk or node has done.
+//
+// Since QEMU 0.14.
+type BlockDeviceStats struct {
+	// bytes of reads
+	RdBytes int64
+	// bytes of writes
+	WrBytes int64
+	// bytes of zone appends
+	ZoneAppendBytes int64
+	// bytes of discards
+	UnmapBytes int64
+	// reads that ended well
+	RdOperations int64
+	// writes that ended well
+	WrOperations int64
+	// zone appends that ended well
+	ZoneAppendOperations int64
+	// flushes that ended well
+	FlushOperations int64
+	// discards that ended well
+	UnmapOperations int64
+	// what reads took in all, in nanoseconds
+	RdTotalTimeNs int64
+	// what writes took in all, in nanoseconds
+	WrTotalTimeNs int64
+	// what zone appends took in all, in nanoseconds
+	ZoneAppendTotalTimeNs int64
+	// what flushes took in all, in nanoseconds
+	FlushTotalTimeNs int64
+	// what discards took in all, in nanoseconds
+	UnmapTotalTimeNs int64
+	// the end of the write that went furthest
+	WrHighestOffset int64
+	// reads that were joined with others
+	RdMerged int64
+	// writes that were joined with others
+	WrMerged int64
+	// zone appends that were joined with others
+	ZoneAppendMerged int64
+	// discards that were joined with others
+	UnmapMerged int64
+	// since the last request, in nanoseconds; absent before the first
+	IdleTimeNs *int64
+	// reads that failed
+	FailedRdOperations int64
+	// writes that failed
+	FailedWrOperations int64
+	// zone appends that failed
+	FailedZoneAppendOperations int64
+	// flushes that failed
+	FailedFlushOperations int64
+	// discards that failed
+	FailedUnmapOperations int64
+	// reads that made no sense
+	InvalidRdOperations int64
+	// writes that made no sense
+	InvalidWrOperations int64
+	// zone appends that made no sense
+	InvalidZoneAppendOperations int64
+	// flushes that made no sense
+	InvalidFlushOperations int64
+	// discards that made no sense
+	InvalidUnmapOperations int64
+	// requests that made no sense count for the idle time
+	AccountInvalid bool
+	// requests that failed count for the times
+	AccountFailed bool
+	// by intervals, if asked for
+	TimedStats []BlockDeviceTimedStats
+	// how long reads take, if asked for
+	RdLatencyHistogram *BlockLatencyHistogramInfo
+	// how long writes take, if asked for
+	WrLatencyHistogram *BlockLatencyHistogramInfo
+	// how long zone appends take, if asked for
+	ZoneAppendLatencyHistogram *BlockLatencyHistogramInfo
+	// how long flushes take, if asked for
+	FlushLatencyHistogram *BlockLatencyHistogramInfo
+}
+
+// DecodeBlockDeviceStats decodes a BlockDeviceStats; see package visit for errors.
+func DecodeBlockDeviceStats(v visit.Value) (x BlockDeviceStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockDeviceStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockDeviceStats(in)
+	return in.Err()
+}
+
+func (x *BlockDeviceStats) take(o *visit.Object) {
+	x.RdBytes = o.Need("rd_bytes").Int64()
+	x.WrBytes = o.Need("wr_bytes").Int64()
+	x.ZoneAppendBytes = o.Need("zone_append_bytes").Int64()
+	x.UnmapBytes = o.Need("unmap_bytes").Int64()
+	x.RdOperations = o.Need("rd_operations").Int64()
+	x.WrOperations = o.Need("wr_operations").Int64()
+	x.ZoneAppendOperations = o.Need("zone_append_operations").Int64()
+	x.FlushOperations = o.Need("flush_operations").Int64()
+	x.UnmapOperations = o.Need("unmap_operations").Int64()
+	x.RdTotalTimeNs = o.Need("rd_total_time_ns").Int64()
+	x.WrTotalTimeNs = o.Need("wr_total_time_ns").Int64()
+	x.ZoneAppendTotalTimeNs = o.Need("zone_append_total_time_ns").Int64()
+	x.FlushTotalTimeNs = o.Need("flush_total_time_ns").Int64()
+	x.UnmapTotalTimeNs = o.Need("unmap_total_time_ns").Int64()
+	x.WrHighestOffset = o.Need("wr_highest_offset").Int64()
+	x.RdMerged = o.Need("rd_merged").Int64()
+	x.WrMerged = o.Need("wr_merged").Int64()
+	x.ZoneAppendMerged = o.Need("zone_append_merged").Int64()
+	x.UnmapMerged = o.Need("unmap_merged").Int64()
+	x.IdleTimeNs = visit.Optional(o, "idle_time_ns", visit.Value.Int64)
+	x.FailedRdOperations = o.Need("failed_rd_operations").Int64()
+	x.FailedWrOperations = o.Need("failed_wr_operations").Int64()
+	x.FailedZoneAppendOperations = o.Need("failed_zone_append_operations").Int64()
+	x.FailedFlushOperations = o.Need("failed_flush_operations").Int64()
+	x.FailedUnmapOperations = o.Need("failed_unmap_operations").Int64()
+	x.InvalidRdOperations = o.Need("invalid_rd_operations").Int64()
+	x.InvalidWrOperations = o.Need("invalid_wr_operations").Int64()
+	x.InvalidZoneAppendOperations = o.Need("invalid_zone_append_operations").Int64()
+	x.InvalidFlushOperations = o.Need("invalid_flush_operations").Int64()
+	x.InvalidUnmapOperations = o.Need("invalid_unmap_operations").Int64()
+	x.AccountInvalid = o.Need("account_invalid").Bool()
+	x.AccountFailed = o.Need("account_failed").Bool()
+	x.TimedStats = visit.List(o.Need("timed_stats"), DecodeBlockDeviceTimedStats)
+	x.RdLatencyHistogram = visit.Optional(o, "rd_latency_histogram", DecodeBlockLatencyHistogramInfo)
+	x.WrLatencyHistogram = visit.Optional(o, "wr_latency_histogram", DecodeBlockLatencyHistogramInfo)
+	x.ZoneAppendLatencyHistogram = visit.Optional(o, "zone_append_latency_histogram", DecodeBlockLatencyHistogramInfo)
+	x.FlushLatencyHistogram = visit.Optional(o, "flush_latency_histogram", DecodeBlockLatencyHistogramInfo)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockDeviceStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockDeviceStats) put(d *qobject.Dict) {
+	d.Set("rd_bytes", x.RdBytes)
+	d.Set("wr_bytes", x.WrBytes)
+	d.Set("zone_append_bytes", x.ZoneAppendBytes)
+	d.Set("unmap_bytes", x.UnmapBytes)
+	d.Set("rd_operations", x.RdOperations)
+	d.Set("wr_operations", x.WrOperations)
+	d.Set("zone_append_operations", x.ZoneAppendOperations)
+	d.Set("flush_operations", x.FlushOperations)
+	d.Set("unmap_operations", x.UnmapOperations)
+	d.Set("rd_total_time_ns", x.RdTotalTimeNs)
+	d.Set("wr_total_time_ns", x.WrTotalTimeNs)
+	d.Set("zone_append_total_time_ns", x.ZoneAppendTotalTimeNs)
+	d.Set("flush_total_time_ns", x.FlushTotalTimeNs)
+	d.Set("unmap_total_time_ns", x.UnmapTotalTimeNs)
+	d.Set("wr_highest_offset", x.WrHighestOffset)
+	d.Set("rd_merged", x.RdMerged)
+	d.Set("wr_merged", x.WrMerged)
+	d.Set("zone_append_merged", x.ZoneAppendMerged)
+	d.Set("unmap_merged", x.UnmapMerged)
+	if x.IdleTimeNs != nil {
+		d.Set("idle_time_ns", *x.IdleTimeNs)
+	}
+	d.Set("failed_rd_operations", x.FailedRdOperations)
+	d.Set("failed_wr_operations", x.FailedWrOperations)
+	d.Set("failed_zone_append_operations", x.FailedZoneAppendOperations)
+	d.Set("failed_flush_operations", x.FailedFlushOperations)
+	d.Set("failed_unmap_operations", x.FailedUnmapOperations)
+	d.Set("invalid_rd_operations", x.InvalidRdOperations)
+	d.Set("invalid_wr_operations", x.InvalidWrOperations)
+	d.Set("invalid_zone_append_operations", x.InvalidZoneAppendOperations)
+	d.Set("invalid_flush_operations", x.InvalidFlushOperations)
+	d.Set("invalid_unmap_operations", x.InvalidUnmapOperations)
+	d.Set("account_invalid", x.AccountInvalid)
+	d.Set("account_failed", x.AccountFailed)
+	d.Set("timed_stats", visit.EncodeList(x.TimedStats, (*BlockDeviceTimedStats).QObject))
+	if x.RdLatencyHistogram != nil {
+		d.Set("rd_latency_histogram", x.RdLatencyHistogram.QObject())
+	}
+	if x.WrLatencyHistogram != nil {
+		d.Set("wr_latency_histogram", x.WrLatencyHistogram.QObject())
+	}
+	if x.ZoneAppendLatencyHistogram != nil {
+		d.Set("zone_append_latency_histogram", x.ZoneAppendLatencyHistogram.QObject())
+	}
+	if x.FlushLatencyHistogram != nil {
+		d.Set("flush_latency_histogram", x.FlushLatencyHistogram.QObject())
+	}
+}
+
+// BlockStatsSpecificFile: What a file has done with discards.
+//
+// Since QEMU 4.2.
+type BlockStatsSpecificFile struct {
+	// carried out
+	DiscardNbOk uint64
+	// failed
+	DiscardNbFailed uint64
+	// bytes of those carried out
+	DiscardBytesOk uint64
+}
+
+// DecodeBlockStatsSpecificFile decodes a BlockStatsSpecificFile; see package visit for errors.
+func DecodeBlockStatsSpecificFile(v visit.Value) (x BlockStatsSpecificFile) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockStatsSpecificFile) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockStatsSpecificFile(in)
+	return in.Err()
+}
+
+func (x *BlockStatsSpecificFile) take(o *visit.Object) {
+	x.DiscardNbOk = o.Need("discard-nb-ok").Uint64()
+	x.DiscardNbFailed = o.Need("discard-nb-failed").Uint64()
+	x.DiscardBytesOk = o.Need("discard-bytes-ok").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockStatsSpecificFile) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockStatsSpecificFile) put(d *qobject.Dict) {
+	d.Set("discard-nb-ok", visit.Uint(x.DiscardNbOk))
+	d.Set("discard-nb-failed", visit.Uint(x.DiscardNbFailed))
+	d.Set("discard-bytes-ok", visit.Uint(x.DiscardBytesOk))
+}
+
+// BlockStatsSpecific: What only some drivers count.
+//
+// Since QEMU 4.2.
+type BlockStatsSpecific struct {
+	// which
+	Driver BlockdevDriver
+	// set iff Driver is "file"
+	File *BlockStatsSpecificFile
+}
+
+// DecodeBlockStatsSpecific decodes a BlockStatsSpecific; see package visit for errors.
+func DecodeBlockStatsSpecific(v visit.Value) (x BlockStatsSpecific) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockStatsSpecific) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockStatsSpecific(in)
+	return in.Err()
+}
+
+func (x *BlockStatsSpecific) take(o *visit.Object) {
+	x.Driver = DecodeBlockdevDriver(o.Need("driver"))
+	switch x.Driver {
+	case BlockdevDriverFile:
+		x.File = new(BlockStatsSpecificFile)
+		x.File.take(o)
+	}
+}
+
+// QObject returns x as a *qobject.Dict. The branch that Driver selects must be set.
+func (x *BlockStatsSpecific) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockStatsSpecific) put(d *qobject.Dict) {
+	d.Set("driver", string(x.Driver))
+	switch x.Driver {
+	case BlockdevDriverFile:
+		x.File.put(d)
+	}
+}
+
+// BlockStats: What a disk or node has done, and those below it.
+//
+// Since QEMU 0.14.
+type BlockStats struct {
+	// the id of the drive; empty for one without
+	Device *string
+	// path of the device
+	Qdev *string
+	// name of the node
+	NodeName *string
+	// what it has done
+	Stats BlockDeviceStats
+	// what only its driver counts
+	DriverSpecific *BlockStatsSpecific
+	// the node that the image's data lies in
+	Parent *BlockStats
+	// the node that it is based on
+	Backing *BlockStats
+}
+
+// DecodeBlockStats decodes a BlockStats; see package visit for errors.
+func DecodeBlockStats(v visit.Value) (x BlockStats) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockStats) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockStats(in)
+	return in.Err()
+}
+
+func (x *BlockStats) take(o *visit.Object) {
+	x.Device = visit.Optional(o, "device", visit.Value.Str)
+	x.Qdev = visit.Optional(o, "qdev", visit.Value.Str)
+	x.NodeName = visit.Optional(o, "node-name", visit.Value.Str)
+	x.Stats = DecodeBlockDeviceStats(o.Need("stats"))
+	x.DriverSpecific = visit.Optional(o, "driver-specific", DecodeBlockStatsSpecific)
+	x.Parent = visit.Optional(o, "parent", DecodeBlockStats)
+	x.Backing = visit.Optional(o, "backing", DecodeBlockStats)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockStats) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockStats) put(d *qobject.Dict) {
+	if x.Device != nil {
+		d.Set("device", *x.Device)
+	}
+	if x.Qdev != nil {
+		d.Set("qdev", *x.Qdev)
+	}
+	if x.NodeName != nil {
+		d.Set("node-name", *x.NodeName)
+	}
+	d.Set("stats", x.Stats.QObject())
+	if x.DriverSpecific != nil {
+		d.Set("driver-specific", x.DriverSpecific.QObject())
+	}
+	if x.Parent != nil {
+		d.Set("parent", x.Parent.QObject())
+	}
+	if x.Backing != nil {
+		d.Set("backing", x.Backing.QObject())
+	}
+}
+
 // BlockdevDiscardOptions: What to do with discards.
 //
 // Since QEMU 2.9.

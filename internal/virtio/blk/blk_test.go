@@ -115,6 +115,9 @@ func TestBadRequests(t *testing.T) {
 	if d.DiskStatus() != 1 {
 		t.Errorf("writing a read-only disk: status %d", d.DiskStatus())
 	}
+	if disk.invalid[0] == 0 || disk.invalid[1] != 1 {
+		t.Errorf("counted as making no sense: %v", disk.invalid)
+	}
 	d.Offer(0, virtiotest.Buffer{At: d.Data(), Len: 15}, virtiotest.Buffer{At: d.Data() + 16, Len: 1, Writable: true})
 	d.Notify()
 	b.Settle()

@@ -31,6 +31,9 @@ type Backend interface {
 // sections.
 type informer interface{ SetDevice(device any) }
 
+// invalidCounter is a Backend that counts requests refused for what they ask.
+type invalidCounter interface{ CountInvalid(write bool) }
+
 // sectorSize is the unit of addresses and capacities on the wire.
 const sectorSize = 512
 

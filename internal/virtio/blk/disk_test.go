@@ -19,6 +19,7 @@ var _ blk.Backend = (*block.Backend)(nil)
 type disk struct {
 	data     []byte
 	readOnly bool
+	invalid  [2]int // reads and writes that were refused
 	held     bool
 	waiting  []*coro.Co
 	err      error
@@ -30,6 +31,13 @@ type disk struct {
 func (d *disk) Claim(bool, bool) error { return nil }
 func (d *disk) Sectors() uint64        { return uint64(len(d.data)) / 512 }
 func (d *disk) ReadOnly() bool         { return d.readOnly }
+func (d *disk) CountInvalid(write bool) {
+	if write {
+		d.invalid[1]++
+	} else {
+		d.invalid[0]++
+	}
+}
 
 func (d *disk) SetDevice(dev any) { d.device = dev }
 

@@ -145,13 +145,13 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 	case typeIn:
 		n := r.InLen() - statusSize
 		if !d.inRange(r.sector, n) {
-			return statusIOError
+			return d.refuse(false)
 		}
 		err = d.read(co, r, n)
 	case typeOut:
 		n := r.OutLen() - headerSize
 		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
-			return statusIOError
+			return d.refuse(true)
 		}
 		if err = d.write(co, r, n); err == nil && d.WriteCache == "off" {
 			err = d.disk.Flush(co)
@@ -169,6 +169,14 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 		return statusIOError
 	}
 	return statusOK
+}
+
+// refuse is the answer to a request that makes no sense.
+func (d *Device) refuse(write bool) uint8 {
+	if c, ok := d.disk.(invalidCounter); ok {
+		c.CountInvalid(write)
+	}
+	return statusIOError
 }
 
 // inRange says whether n bytes at a sector are whole blocks on the disk.

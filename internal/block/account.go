@@ -1,0 +1,50 @@
+package block
+
+// A Tally counts the requests of one kind.
+type Tally struct {
+	Bytes      int64 // of those that ended well
+	Operations int64 // that ended well
+	Failed     int64
+	Invalid    int64 // that made no sense, and were not tried
+	TimeNS     int64 // what those that were tried took in all, drained sections included
+}
+
+// Stats is what has been asked of a [Backend].
+type Stats struct {
+	Reads, Writes, Flushes Tally
+
+	last int64 // when the latest ended; 0 before the first
+}
+
+// Stats returns what has been asked of the backend.
+func (b *Backend) Stats() Stats { return b.stats }
+
+// IdleNS returns for how long nothing has been asked of the backend, in
+// nanoseconds; ok is false before the first request.
+func (b *Backend) IdleNS() (ns int64, ok bool) {
+	return b.now() - b.stats.last, b.stats.last != 0
+}
+
+// CountInvalid counts a read or write that a device refused by itself.
+func (b *Backend) CountInvalid(write bool) {
+	t := &b.stats.Reads
+	if write {
+		t = &b.stats.Writes
+	}
+	t.Invalid++
+	b.stats.last = b.now()
+}
+
+// tally counts a request that began at a time, when it has ended.
+func (b *Backend) tally(t *Tally, began int64, bytes int, err error) {
+	b.stats.last = b.now()
+	t.TimeNS += b.stats.last - began
+	if err != nil {
+		t.Failed++
+		return
+	}
+	t.Operations++
+	t.Bytes += int64(bytes)
+}
+
+func (b *Backend) now() int64 { return b.use.node.graph.clock.Now() }
