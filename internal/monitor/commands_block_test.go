@@ -199,7 +199,7 @@ func TestStopSettlesTheDisks(t *testing.T) {
 	}
 }
 
-// needQEMUImg skips a test, except in CI, where qemu-img is not installed.
+// needQEMUImg skips a test where qemu-img is not installed; in CI the test fails.
 func needQEMUImg(t *testing.T) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		if os.Getenv("CI") != "" {

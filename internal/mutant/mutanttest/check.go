@@ -37,7 +37,7 @@ const (
 func Check(t *testing.T, list []Mutant) {
 	t.Helper()
 	if os.Getenv(mutant.Variable) != "" {
-		t.Skip("we are the one under test")
+		t.Fatal("a mutant's test matches the check itself")
 	}
 	sound := make(map[string]bool)
 	for _, m := range list {
