@@ -124,6 +124,15 @@ func MoveTo(co *coro.Co, to *Context) {
 	}
 }
 
+// Within calls f with co in to's loop, and brings co back to the context it came
+// from. f may yield.
+func Within(co *coro.Co, to *Context, f func()) {
+	from := home(co, "moves")
+	MoveTo(co, to)
+	f()
+	MoveTo(co, from)
+}
+
 // enter runs a coroutine until it yields.
 func (c *Context) enter(co *coro.Co) {
 	if h := co.Home(); h != coro.Home(c) && !mutant.Planted("aio-home-unchecked") {

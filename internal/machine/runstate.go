@@ -86,10 +86,7 @@ func (m *Machine) stop(co *coro.Co, state RunState) bool {
 	m.Virtual.Stop()
 	m.state = state
 	m.emit(Stopped{})
-	from := co.Home().(*aio.Context)
-	aio.MoveTo(co, m.Loop.Main)
-	m.settleDisks(co)
-	aio.MoveTo(co, from)
+	aio.Within(co, m.Loop.Main, func() { m.settleDisks(co) })
 	return true
 }
 

@@ -26,14 +26,11 @@ func (h *handlers) BlockdevDel(co *coro.Co, _ *qmp.Call, args *api.BlockdevDelAr
 // down again. Ours moves there first and comes back with nothing in flight. The
 // other policies leave co where their dispatcher put it; for IOHandler that is
 // the deadlock which made QEMU move coroutine commands.
-func (h *handlers) inMain(co *coro.Co, f func() error) error {
+func (h *handlers) inMain(co *coro.Co, f func() error) (err error) {
 	if h.s.policy != Ours || mutant.Planted("monitor-resize-stays") {
 		return f()
 	}
-	from := co.Home().(*aio.Context)
-	aio.MoveTo(co, h.m.Loop.Main)
-	err := f()
-	aio.MoveTo(co, from)
+	aio.Within(co, h.m.Loop.Main, func() { err = f() })
 	return err
 }
 
