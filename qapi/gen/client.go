@@ -20,12 +20,22 @@ func (g *generator) client() error {
 	p.f("func misread(command string, err error) error {")
 	p.f("if err == nil {\nreturn nil\n}")
 	p.f("return fmt.Errorf(\"%%s: the reply cannot be read: %%w\", command, err)\n}\n")
-	for _, def := range g.schema.Definitions {
-		if c, ok := def.(*qapi.Command); ok {
+	if err := g.emit("client.go", p); err != nil {
+		return err
+	}
+	for _, m := range g.schema.Modules {
+		p := &printer{}
+		for _, c := range g.commandsOf(m) {
 			p.method(c)
 		}
+		if p.Len() == 0 {
+			continue
+		}
+		if err := g.emit(fileOf("client", m), p); err != nil {
+			return err
+		}
 	}
-	return g.emit("client.go", p)
+	return nil
 }
 
 // method prints the call of one command.

@@ -1,35 +1,79 @@
 package gen
 
 import (
+	"path"
 	"strings"
 
 	"github.com/backplane-vm/backplane/qapi"
 )
 
-// commands prints the argument types, the interface and the table.
-func (g *generator) commands() error {
-	p := &printer{}
+// commandsOf returns the commands that a module defines.
+func (g *generator) commandsOf(module string) []*qapi.Command {
 	var list []*qapi.Command
-	yield := "qmp.NoYield"
 	for _, def := range g.schema.Definitions {
-		c, ok := def.(*qapi.Command)
-		if !ok {
+		if c, ok := def.(*qapi.Command); ok && c.Module == module {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// yield returns the type of what lets the schema's coroutine commands yield.
+func (g *generator) yield() string {
+	for _, def := range g.schema.Definitions {
+		if c, ok := def.(*qapi.Command); ok && c.Coroutine {
+			return "*coro.Co"
+		}
+	}
+	return "qmp.NoYield"
+}
+
+// commands prints each module's commands, and the interface and the table that
+// are all of theirs.
+func (g *generator) commands() error {
+	var modules []string
+	for _, m := range g.schema.Modules {
+		list := g.commandsOf(m)
+		if len(list) == 0 {
 			continue
 		}
-		list = append(list, c)
-		if c.Coroutine {
-			yield = "*coro.Co"
+		modules = append(modules, camel(stem(m)))
+		if err := g.moduleCommands(m, list); err != nil {
+			return err
 		}
+	}
+	p, yield := &printer{}, g.yield()
+	p.f("// Commands is what implements the schema's commands. Methods run where the")
+	p.f("// owner of the command table calls them; one whose first parameter lets it")
+	p.f("// yield is a coroutine. Arguments belong to the callee, results to the caller.")
+	p.f("type Commands interface {")
+	for _, m := range modules {
+		p.f("%sCommands", m)
+	}
+	p.f("}\n")
+	p.f("// Table returns the schema's commands in its order, decoding arguments for and")
+	p.f("// encoding results of impl.")
+	p.f("func Table(impl Commands) []qmp.Command[%s] {\nreturn slices.Concat(", yield)
+	for _, m := range modules {
+		p.f("table%s(impl),", m)
+	}
+	p.f(")\n}\n")
+	return g.emit("commands.go", p)
+}
+
+// moduleCommands prints a module's argument types, its interface and its part of
+// the table.
+func (g *generator) moduleCommands(module string, list []*qapi.Command) error {
+	p, name, yield := &printer{}, camel(stem(module)), g.yield()
+	for _, c := range list {
 		if hasArgs(c) && c.Arg.Implicit {
 			if err := p.argument(c.Arg, argType(c), "holds the arguments of "+c.Name, c.Doc); err != nil {
 				return err
 			}
 		}
 	}
-	p.f("// Commands is what implements the schema's commands. Methods run where the")
-	p.f("// owner of the command table calls them; one whose first parameter lets it")
-	p.f("// yield is a coroutine. Arguments belong to the callee, results to the caller.")
-	p.f("type Commands interface {")
+	p.f("// %sCommands is the part of Commands that %s defines.", name, path.Base(module))
+	p.f("type %sCommands interface {", name)
 	for i, c := range list {
 		if i > 0 {
 			p.f("")
@@ -38,14 +82,12 @@ func (g *generator) commands() error {
 		p.f("%s(%s) %s", camel(c.Name), parameters(c), results(c))
 	}
 	p.f("}\n")
-	p.f("// Table returns the schema's commands, decoding arguments for and encoding")
-	p.f("// results of impl.")
-	p.f("func Table(impl Commands) []qmp.Command[%s] {\nreturn []qmp.Command[%s]{", yield, yield)
+	p.f("func table%s(impl %sCommands) []qmp.Command[%s] {\nreturn []qmp.Command[%s]{", name, name, yield, yield)
 	for _, c := range list {
 		p.entry(c)
 	}
 	p.f("}\n}\n")
-	return g.emit("commands.go", p)
+	return g.emit(fileOf("commands", module), p)
 }
 
 // hasArgs reports whether the handler gets decoded arguments.

@@ -30,9 +30,10 @@ const (
 )
 
 // Generate returns the files of a Go package called pkg for the schema, by
-// name: one types_MODULE.go for each module that defines types, and
-// commands.go, client.go, events.go and introspection.go. Call Select on a schema with
-// conditions first; they are not looked at here. It fails when two names of
+// name: types_MODULE.go, commands_MODULE.go and client_MODULE.go for each module
+// that defines such things, and commands.go, client.go, events.go and
+// introspection.go for what holds the modules together. Call Select on a schema
+// with conditions first; they are not looked at here. It fails when two names of
 // the schema become one in Go.
 func Generate(s *qapi.Schema, pkg string) (map[string][]byte, error) {
 	g := &generator{schema: s, pkg: pkg, files: map[string][]byte{}, names: names{}}
@@ -65,6 +66,14 @@ type generator struct {
 func (g *generator) reserve() error {
 	for _, n := range []string{"Commands", "Client", "Table", "IntrospectionJSON", "Introspection"} {
 		if err := g.names.claim(n, "the generator"); err != nil {
+			return err
+		}
+	}
+	for _, m := range g.schema.Modules {
+		if len(g.commandsOf(m)) == 0 {
+			continue
+		}
+		if err := g.names.claim(camel(stem(m))+"Commands", "the commands of "+m); err != nil {
 			return err
 		}
 	}
@@ -125,8 +134,17 @@ func (g *generator) types(module string) error {
 	if p.Len() == 0 {
 		return nil
 	}
-	base := strings.TrimSuffix(path.Base(module), path.Ext(module))
-	return g.emit("types_"+strings.ReplaceAll(base, "-", "_")+".go", p)
+	return g.emit(fileOf("types", module), p)
+}
+
+// stem returns a module's name without folder and extension.
+func stem(module string) string {
+	return strings.TrimSuffix(path.Base(module), path.Ext(module))
+}
+
+// fileOf names the file of one module's definitions of a kind.
+func fileOf(kind, module string) string {
+	return kind + "_" + strings.ReplaceAll(stem(module), "-", "_") + ".go"
 }
 
 // emit formats what p holds and keeps it as the file name.

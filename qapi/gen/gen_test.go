@@ -76,6 +76,9 @@ func TestCoroutineDecidesTheYield(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := string(files["commands.go"])
+		if rows := string(files["commands_s.go"]); !strings.Contains(rows, `"wait",`) {
+			t.Errorf("the module's table with %q:\n%s", c.flag, rows)
+		}
 		if !strings.Contains(text, c.table) || strings.Contains(text, "backplane/coro") != (c.imports != "") {
 			t.Errorf("with %q:\n%s", c.flag, text)
 		}
@@ -86,6 +89,7 @@ func TestNameClashes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"{'enum': 'En', 'data': ['ab']}{'struct': 'EnAb', 'data': {}}", "gen: enum 'En' and struct 'EnAb' both need the Go name EnAb"},
 		{"{'struct': 'Table', 'data': {}}", "gen: the generator and struct 'Table' both need the Go name Table"},
+		{"{'struct': 'SCommands', 'data': {}}{'command': 'wait'}", "gen: the commands of s.json and struct 'SCommands' both need the Go name SCommands"},
 		{"{'struct': 'Sa', 'data': {'a-b': 'int', 'aB': 'int'}}{'pragma': {'member-name-exceptions': ['Sa']}}", "gen: member 'a-b' of Sa and member 'aB' of Sa both need the Go name AB"},
 		{"{'enum': 'En', 'data': ['ab']}{'struct': 'Sa', 'data': {}}{'union': 'Un', 'base': {'e': 'En', 'ab': 'int'}, 'discriminator': 'e', 'data': {'ab': 'Sa'}}", "gen: member 'ab' of Un and branch 'ab' of Un both need the Go name Ab"},
 		{"{'command': 'ab-c'}{'command': 'ab_c'}{'pragma': {'command-name-exceptions': ['ab_c']}}", "gen: command 'ab-c' and command 'ab_c' both need the Go name AbC"},

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qapi/visit"
 	"github.com/backplane-vm/backplane/qmp"
 )
@@ -29,83 +28,4 @@ func misread(command string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: the reply cannot be read: %w", command, err)
-}
-
-// Echo calls echo.
-func (c Client) Echo(ctx context.Context, args *EchoArgs) ([]Shape, error) {
-	in, err := c.ask(ctx, "echo", args)
-	if err != nil {
-		var none []Shape
-		return none, err
-	}
-	r := visit.List(in, DecodeShape)
-	return r, misread("echo", in.Err())
-}
-
-// Draw calls draw.
-func (c Client) Draw(ctx context.Context, args *Shape) error {
-	return c.Execute(ctx, "draw", args, nil)
-}
-
-// GetOptions calls get-options.
-func (c Client) GetOptions(ctx context.Context, args *Options) (*Options, error) {
-	in, err := c.ask(ctx, "get-options", args)
-	if err != nil {
-		return nil, err
-	}
-	r := DecodeOptions(in)
-	return &r, misread("get-options", in.Err())
-}
-
-// GetAny calls get-any.
-func (c Client) GetAny(ctx context.Context) (any, error) {
-	in, err := c.ask(ctx, "get-any", nil)
-	if err != nil {
-		var none any
-		return none, err
-	}
-	r := in.Any()
-	return r, misread("get-any", in.Err())
-}
-
-// GetCount calls get-count.
-func (c Client) GetCount(ctx context.Context) (uint64, error) {
-	in, err := c.ask(ctx, "get-count", nil)
-	if err != nil {
-		var none uint64
-		return none, err
-	}
-	r := in.Uint64()
-	return r, misread("get-count", in.Err())
-}
-
-// GetNames calls get-names.
-func (c Client) GetNames(ctx context.Context) ([]string, error) {
-	in, err := c.ask(ctx, "get-names", nil)
-	if err != nil {
-		var none []string
-		return none, err
-	}
-	r := visit.List(in, visit.Value.Str)
-	return r, misread("get-names", in.Err())
-}
-
-// Raw calls raw.
-func (c Client) Raw(ctx context.Context, args *qobject.Dict) error {
-	return c.Execute(ctx, "raw", args, nil)
-}
-
-// RawResult calls raw-result.
-func (c Client) RawResult(ctx context.Context, args *qobject.Dict) (*Options, error) {
-	in, err := c.ask(ctx, "raw-result", args)
-	if err != nil {
-		return nil, err
-	}
-	r := DecodeOptions(in)
-	return &r, misread("raw-result", in.Err())
-}
-
-// Goodbye calls goodbye.
-func (c Client) Goodbye(ctx context.Context) error {
-	return c.Execute(ctx, "goodbye", nil, nil)
 }

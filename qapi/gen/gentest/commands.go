@@ -3,203 +3,22 @@
 package gentest
 
 import (
-	"github.com/backplane-vm/backplane/qapi/qobject"
-	"github.com/backplane-vm/backplane/qapi/visit"
+	"slices"
+
 	"github.com/backplane-vm/backplane/qmp"
 )
-
-// EchoArgs holds the arguments of echo.
-type EchoArgs struct {
-	// a shape
-	Shape Shape
-	// how often
-	Times *int64
-}
-
-// DecodeEchoArgs decodes a EchoArgs; see package visit for errors.
-func DecodeEchoArgs(v visit.Value) (x EchoArgs) {
-	o := v.Object()
-	x.take(o)
-	o.Close()
-	return x
-}
-
-// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
-func (x *EchoArgs) FromQObject(v any) error {
-	in := visit.New(v, visit.JSON)
-	*x = DecodeEchoArgs(in)
-	return in.Err()
-}
-
-func (x *EchoArgs) take(o *visit.Object) {
-	x.Shape = DecodeShape(o.Need("shape"))
-	x.Times = visit.Optional(o, "times", visit.Value.Int64)
-}
-
-// QObject returns x as a *qobject.Dict.
-func (x *EchoArgs) QObject() any {
-	d := qobject.NewDict()
-	x.put(d)
-	return d
-}
-
-func (x *EchoArgs) put(d *qobject.Dict) {
-	d.Set("shape", x.Shape.QObject())
-	if x.Times != nil {
-		d.Set("times", *x.Times)
-	}
-}
 
 // Commands is what implements the schema's commands. Methods run where the
 // owner of the command table calls them; one whose first parameter lets it
 // yield is a coroutine. Arguments belong to the callee, results to the caller.
 type Commands interface {
-	// Echo: Gives back what it gets.
-	//
-	// Returns: the shapes
-	//
-	// Errors:
-	// - if times is negative
-	//
-	// Since QEMU 1.0.
-	Echo(call *qmp.Call, args *EchoArgs) ([]Shape, error)
-
-	// Draw is the schema's command draw.
-	Draw(call *qmp.Call, args *Shape) error
-
-	// GetOptions is the schema's command get-options.
-	GetOptions(call *qmp.Call, args *Options) (*Options, error)
-
-	// GetAny is the schema's command get-any.
-	GetAny(call *qmp.Call) (any, error)
-
-	// GetCount is the schema's command get-count.
-	GetCount(call *qmp.Call) (uint64, error)
-
-	// GetNames is the schema's command get-names.
-	GetNames(call *qmp.Call) ([]string, error)
-
-	// Raw is the schema's command raw.
-	Raw(call *qmp.Call, args *qobject.Dict) error
-
-	// RawResult is the schema's command raw-result.
-	RawResult(call *qmp.Call, args *qobject.Dict) (any, error)
-
-	// Goodbye is the schema's command goodbye.
-	Goodbye(call *qmp.Call) error
+	SchemaCommands
 }
 
-// Table returns the schema's commands, decoding arguments for and encoding
-// results of impl.
+// Table returns the schema's commands in its order, decoding arguments for and
+// encoding results of impl.
 func Table(impl Commands) []qmp.Command[qmp.NoYield] {
-	return []qmp.Command[qmp.NoYield]{
-		{
-			Name: "echo",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				in := visit.New(args, visit.JSON)
-				arg := DecodeEchoArgs(in)
-				if err := in.Err(); err != nil {
-					return nil, err
-				}
-				r, err := impl.Echo(call, &arg)
-				if err != nil {
-					return nil, err
-				}
-				return visit.EncodeList(r, (*Shape).QObject), nil
-			},
-		},
-		{
-			Name: "draw",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				in := visit.New(args, visit.JSON)
-				arg := DecodeShape(in)
-				if err := in.Err(); err != nil {
-					return nil, err
-				}
-				return nil, impl.Draw(call, &arg)
-			},
-		},
-		{
-			Name: "get-options",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				in := visit.New(args, visit.JSON)
-				arg := DecodeOptions(in)
-				if err := in.Err(); err != nil {
-					return nil, err
-				}
-				r, err := impl.GetOptions(call, &arg)
-				if err != nil {
-					return nil, err
-				}
-				return r.QObject(), nil
-			},
-		},
-		{
-			Name:    "get-any",
-			Options: qmp.Deprecated,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				if err := visit.NoMembers(args); err != nil {
-					return nil, err
-				}
-				r, err := impl.GetAny(call)
-				if err != nil {
-					return nil, err
-				}
-				if r == nil {
-					return qmp.Null, nil
-				}
-				return r, nil
-			},
-		},
-		{
-			Name:    "get-count",
-			Options: qmp.AllowOOB | qmp.AllowPreconfig,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				if err := visit.NoMembers(args); err != nil {
-					return nil, err
-				}
-				r, err := impl.GetCount(call)
-				if err != nil {
-					return nil, err
-				}
-				return visit.Uint(r), nil
-			},
-		},
-		{
-			Name: "get-names",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				if err := visit.NoMembers(args); err != nil {
-					return nil, err
-				}
-				r, err := impl.GetNames(call)
-				if err != nil {
-					return nil, err
-				}
-				return visit.EncodeList(r, func(x *string) any { return *x }), nil
-			},
-		},
-		{
-			Name:    "raw",
-			Options: qmp.Unstable,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				return nil, impl.Raw(call, args)
-			},
-		},
-		{
-			Name: "raw-result",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				return impl.RawResult(call, args)
-			},
-		},
-		{
-			Name:    "goodbye",
-			Options: qmp.NoSuccessResponse,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				if err := visit.NoMembers(args); err != nil {
-					return nil, err
-				}
-				return nil, impl.Goodbye(call)
-			},
-		},
-	}
+	return slices.Concat(
+		tableSchema(impl),
+	)
 }
