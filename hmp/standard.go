@@ -20,6 +20,7 @@ type row struct {
 // are on the wire (help prints them), the argument descriptions decide what is
 // accepted; both are QEMU 10.0's.
 var topRows = []row{
+	{name: "balloon", qmp: "balloon", args: "value:M", params: "target", help: "request VM to change its memory allocation (in MB)"},
 	{name: "block_job_cancel", qmp: "block-job-cancel", args: "force:-f,device:B", params: "[-f] device",
 		help: "stop an active background block operation (use -f\n" +
 			"\t\t\t if you want to abort the operation immediately\n" +
@@ -29,6 +30,8 @@ var topRows = []row{
 	{name: "block_job_resume", qmp: "block-job-resume", args: "device:B", params: "device", help: "resume a paused background block operation"},
 	{name: "block_job_set_speed", qmp: "block-job-set-speed", args: "device:B,speed:o", params: "device speed", help: "set maximum speed for a background block operation"},
 	{name: "block_resize", qmp: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
+	{name: "cancel_vcpu_dirty_limit", qmp: "cancel-vcpu-dirty-limit", args: "cpu_index:l?", params: "[cpu_index]",
+		help: "cancel dirty page rate limit, use cpu_index to cancel\n\t\t\t\t\t limit on a specified virtual cpu"},
 	{name: "chardev-add", qmp: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
 	{name: "chardev-change", qmp: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
 	{name: "chardev-remove", qmp: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
@@ -87,6 +90,8 @@ var topRows = []row{
 		help: "Write to a ring buffer character device"},
 	{name: "set_link", args: "name:s,up:b", params: "name on|off",
 		help: "change the link status of a network adapter"},
+	{name: "set_vcpu_dirty_limit", qmp: "set-vcpu-dirty-limit", args: "dirty_rate:l,cpu_index:l?", params: "dirty_rate [cpu_index]",
+		help: "set dirty page rate limit, use cpu_index to set limit\n\t\t\t\t\t on a specified virtual cpu"},
 	{name: "stop|s", qmp: "stop", help: "stop emulation"},
 	{name: "sum", args: "start:i,size:i", params: "addr size", help: "compute the checksum of a memory region"},
 	{name: "system_powerdown", qmp: "system_powerdown", help: "send system power down event"},
@@ -139,6 +144,8 @@ var infoRows = []row{
 	{name: "rocker-ports", qmp: "query-rocker-ports", args: "name:s", params: "name", help: "Show rocker ports"},
 	{name: "roms", help: "show roms"},
 	{name: "spice", qmp: "query-spice", help: "show the spice server status"},
+	{name: "stats", qmp: "query-stats", args: "target:s,names:s?,provider:s?", params: "target [names] [provider]",
+		help: "show statistics for the given target (vm or vcpu); optionally filter byname (comma-separated list, or * for all) and provider"},
 	{name: "status", qmp: "query-status", help: "show the current VM status (running|paused)", preconfig: true},
 	{name: "tpm", qmp: "query-tpm", help: "show the TPM device"},
 	{name: "usb", qmp: "x-query-usb", help: "show guest USB devices"},
@@ -146,6 +153,13 @@ var infoRows = []row{
 	{name: "vcpu_dirty_limit", qmp: "query-vcpu-dirty-limit", help: "show dirty page limit information of all vCPU"},
 	{name: "version", qmp: "query-version", help: "show the version of QEMU", preconfig: true},
 	{name: "virtio", qmp: "x-query-virtio", help: "List all available virtio devices"},
+	{name: "virtio-queue-element", qmp: "x-query-virtio-queue-element", args: "path:s,queue:i,index:i?", params: "path queue [index]",
+		help: "Display element of a given virtio queue"},
+	{name: "virtio-queue-status", qmp: "x-query-virtio-queue-status", args: "path:s,queue:i", params: "path queue",
+		help: "Display status of a given virtio queue"},
+	{name: "virtio-status", qmp: "x-query-virtio-status", args: "path:s", params: "path", help: "Display status of a given virtio device"},
+	{name: "virtio-vhost-queue-status", qmp: "x-query-virtio-vhost-queue-status", args: "path:s,queue:i", params: "path queue",
+		help: "Display status of a given vhost queue"},
 	{name: "vm-generation-id", qmp: "query-vm-generation-id", help: "Show Virtual Machine Generation ID"},
 	{name: "vnc", qmp: "query-vnc", help: "show the vnc server status"},
 }

@@ -47,7 +47,7 @@ func TestComplete(t *testing.T) {
 		{v, "query-sta", "query-stats |query-stats-schemas |query-status |"},
 		{v, "  query-statu", "query-status |"},
 		{v, "he", "help |"},
-		{v, "device", "device-list-properties |device_add |device_del |"},
+		{v, "device", "device-list-properties |device-sync-config |device_add |device_del |"},
 		{v, "help device_", "device_add |device_del |"},
 		{v, "nothing", ""},
 		{v, "nothing a", ""},

@@ -41,14 +41,6 @@ func (h *handlers) QueryCryptodev(*qmp.Call) ([]api.QCryptodevInfo, error) {
 	return []api.QCryptodevInfo{}, nil
 }
 
-func (h *handlers) QueryStats(*qmp.Call, *api.StatsFilter) ([]api.StatsResult, error) {
-	return []api.StatsResult{}, nil
-}
-
-func (h *handlers) QueryStatsSchemas(*qmp.Call, *api.QueryStatsSchemasArgs) ([]api.StatsSchema, error) {
-	return []api.StatsSchema{}, nil
-}
-
 func (h *handlers) QueryMemoryDevices(*qmp.Call) ([]api.MemoryDeviceInfo, error) {
 	return []api.MemoryDeviceInfo{}, nil
 }
@@ -78,12 +70,16 @@ func (h *handlers) QueryVmGenerationId(*qmp.Call) (*api.GuidInfo, error) {
 	return nil, qerr.New("VM Generation ID device not found")
 }
 
-func (h *handlers) QueryBalloon(*qmp.Call) (*api.BalloonInfo, error) {
-	return nil, qerr.Newc(qerr.DeviceNotActive, "No balloon device has been activated")
-}
+func (h *handlers) QueryBalloon(*qmp.Call) (*api.BalloonInfo, error) { return nil, noBalloon() }
+
+func (h *handlers) Balloon(*qmp.Call, *api.BalloonArgs) error { return noBalloon() }
 
 func (h *handlers) QueryHvBalloonStatusReport(*qmp.Call) (*api.HvBalloonInfo, error) {
-	return nil, qerr.Newc(qerr.DeviceNotActive, "No balloon device has been activated")
+	return nil, noBalloon()
+}
+
+func noBalloon() error {
+	return qerr.Newc(qerr.DeviceNotActive, "No balloon device has been activated")
 }
 
 // Yank ends connections that hang; nothing here has one that could. It runs on

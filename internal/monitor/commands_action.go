@@ -52,7 +52,3 @@ func (h *handlers) InjectNmi(*qmp.Call) error {
 func (h *handlers) XExitPreconfig(*qmp.Call) error {
 	return qerr.New("The command is permitted only before machine initialization")
 }
-
-func (h *handlers) QueryCpuDefinitions(*qmp.Call) ([]api.CpuDefinitionInfo, error) {
-	return []api.CpuDefinitionInfo{{Name: "rv64", Typename: "rv64-riscv-cpu"}}, nil
-}

@@ -75,6 +75,14 @@ func (h *handlers) QueryVcpuDirtyLimit(*qmp.Call) ([]api.DirtyLimitInfo, error) 
 	return []api.DirtyLimitInfo{}, nil
 }
 
+// SetVcpuDirtyLimit refuses: QEMU has limits with KVM only.
+func (h *handlers) SetVcpuDirtyLimit(*qmp.Call, *api.SetVcpuDirtyLimitArgs) error {
+	return qerr.New("dirty page limit feature requires KVM with accelerator property 'dirty-ring-size' set'")
+}
+
+// CancelVcpuDirtyLimit ends limits. There is none, so that is done.
+func (h *handlers) CancelVcpuDirtyLimit(*qmp.Call, *api.CancelVcpuDirtyLimitArgs) error { return nil }
+
 func (h *handlers) QueryDirtyRate(_ *qmp.Call, args *api.QueryDirtyRateArgs) (*api.DirtyRateInfo, error) {
 	info := &api.DirtyRateInfo{Status: api.DirtyRateStatusUnstarted, CalcTimeUnit: api.TimeUnitSecond, Mode: api.DirtyRateMeasureModePageSampling}
 	if args.CalcTimeUnit != nil {

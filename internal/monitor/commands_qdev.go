@@ -35,6 +35,16 @@ func (h *handlers) DeviceDel(_ *qmp.Call, args *api.DeviceDelArgs) error {
 	return h.m.Devices.Del(args.Id)
 }
 
+// DeviceSyncConfig is for devices whose configuration is kept outside, such as
+// vhost-user's; none here is.
+func (h *handlers) DeviceSyncConfig(_ *qmp.Call, args *api.DeviceSyncConfigArgs) error {
+	d, err := h.m.Devices.Find(args.Id)
+	if err != nil {
+		return qerr.New("%v", err) // of no class of its own, unlike device_del's
+	}
+	return qerr.New("device-sync-config is not supported for '%s'", d.Dev().Class().Name)
+}
+
 func (h *handlers) DeviceListProperties(_ *qmp.Call, args *api.DeviceListPropertiesArgs) ([]api.ObjectPropertyInfo, error) {
 	props, err := h.m.Devices.Registry().ListProperties(args.Typename)
 	if err != nil {

@@ -25,6 +25,13 @@ func (h *handlers) humanActions() hmp.Handlers[*coro.Co] {
 		"dumpdtb": {Run: func(_ *hmp.Call, args *hmp.Args) error {
 			return h.Dumpdtb(nil, &api.DumpdtbArgs{Filename: args.String("filename")})
 		}},
+		"set_vcpu_dirty_limit": {Run: func(*hmp.Call, *hmp.Args) error {
+			return h.SetVcpuDirtyLimit(nil, nil)
+		}},
+		"cancel_vcpu_dirty_limit": {Run: func(call *hmp.Call, _ *hmp.Args) error {
+			call.Printf("[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]\n")
+			return h.CancelVcpuDirtyLimit(nil, nil)
+		}},
 		"watchdog_action":    {Run: h.humanWatchdogAction, Complete: completeWatchdogAction},
 		"block_job_pause":    job(func(d string) error { return h.BlockJobPause(nil, &api.BlockJobPauseArgs{Device: d}) }),
 		"block_job_resume":   job(func(d string) error { return h.BlockJobResume(nil, &api.BlockJobResumeArgs{Device: d}) }),

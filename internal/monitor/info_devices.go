@@ -42,6 +42,7 @@ func (h *handlers) humanQueries() hmp.Handlers[*coro.Co] {
 		"info usb":                  readable(h.XQueryUsb),
 		"info balloon":              fails(func() error { _, err := h.QueryBalloon(nil); return err }),
 		"info vm-generation-id":     fails(func() error { _, err := h.QueryVmGenerationId(nil); return err }),
+		"balloon":                   fails(func() error { return noBalloon() }),
 		"info mice":                 says("No mouse devices connected\n"),
 		"info replay":               says("Record/replay is not active\n"),
 		"info spice":                says("Server: disabled\n"),
@@ -55,6 +56,7 @@ func (h *handlers) humanQueries() hmp.Handlers[*coro.Co] {
 		"info memdev":               plain(h.infoMemdev),
 		"info migrate_capabilities": plain(h.infoMigrateCapabilities),
 		"info virtio":               plain(h.infoVirtio),
+		"info stats":                {Run: h.infoStats},
 	}
 }
 

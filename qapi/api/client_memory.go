@@ -80,6 +80,11 @@ func (c Client) QueryBalloon(ctx context.Context) (*BalloonInfo, error) {
 	return &r, misread("query-balloon", in.Err())
 }
 
+// Balloon calls balloon.
+func (c Client) Balloon(ctx context.Context, args *BalloonArgs) error {
+	return c.Execute(ctx, "balloon", args, nil)
+}
+
 // QueryHvBalloonStatusReport calls query-hv-balloon-status-report.
 func (c Client) QueryHvBalloonStatusReport(ctx context.Context) (*HvBalloonInfo, error) {
 	in, err := c.ask(ctx, "query-hv-balloon-status-report", nil)
@@ -93,17 +98,6 @@ func (c Client) QueryHvBalloonStatusReport(ctx context.Context) (*HvBalloonInfo,
 // Dumpdtb calls dumpdtb.
 func (c Client) Dumpdtb(ctx context.Context, args *DumpdtbArgs) error {
 	return c.Execute(ctx, "dumpdtb", args, nil)
-}
-
-// QueryCpuDefinitions calls query-cpu-definitions.
-func (c Client) QueryCpuDefinitions(ctx context.Context) ([]CpuDefinitionInfo, error) {
-	in, err := c.ask(ctx, "query-cpu-definitions", nil)
-	if err != nil {
-		var none []CpuDefinitionInfo
-		return none, err
-	}
-	r := visit.List(in, DecodeCpuDefinitionInfo)
-	return r, misread("query-cpu-definitions", in.Err())
 }
 
 // XQueryIrq calls x-query-irq.

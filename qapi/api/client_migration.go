@@ -75,6 +75,16 @@ func (c Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, erro
 	return r, misread("query-vcpu-dirty-limit", in.Err())
 }
 
+// SetVcpuDirtyLimit calls set-vcpu-dirty-limit.
+func (c Client) SetVcpuDirtyLimit(ctx context.Context, args *SetVcpuDirtyLimitArgs) error {
+	return c.Execute(ctx, "set-vcpu-dirty-limit", args, nil)
+}
+
+// CancelVcpuDirtyLimit calls cancel-vcpu-dirty-limit.
+func (c Client) CancelVcpuDirtyLimit(ctx context.Context, args *CancelVcpuDirtyLimitArgs) error {
+	return c.Execute(ctx, "cancel-vcpu-dirty-limit", args, nil)
+}
+
 // QueryMigrationthreads calls query-migrationthreads.
 func (c Client) QueryMigrationthreads(ctx context.Context) ([]MigrationThreadInfo, error) {
 	in, err := c.ask(ctx, "query-migrationthreads", nil)

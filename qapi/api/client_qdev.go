@@ -29,3 +29,8 @@ func (c Client) DeviceAdd(ctx context.Context, args *qobject.Dict) error {
 func (c Client) DeviceDel(ctx context.Context, args *DeviceDelArgs) error {
 	return c.Execute(ctx, "device_del", args, nil)
 }
+
+// DeviceSyncConfig calls device-sync-config.
+func (c Client) DeviceSyncConfig(ctx context.Context, args *DeviceSyncConfigArgs) error {
+	return c.Execute(ctx, "device-sync-config", args, nil)
+}

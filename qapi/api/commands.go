@@ -36,6 +36,7 @@ type Commands interface {
 	DescriptorCommands
 	ObjectCommands
 	MemoryCommands
+	CpuCommands
 	ReplayCommands
 	DumpCommands
 	AcpiCommands
@@ -72,6 +73,7 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 		tableDescriptor(impl),
 		tableObject(impl),
 		tableMemory(impl),
+		tableCpu(impl),
 		tableReplay(impl),
 		tableDump(impl),
 		tableAcpi(impl),

@@ -103,6 +103,42 @@ func (x *PmemsaveArgs) put(d *qobject.Dict) {
 	d.Set("filename", x.Filename)
 }
 
+// BalloonArgs holds the arguments of balloon.
+type BalloonArgs struct {
+	// bytes
+	Value int64
+}
+
+// DecodeBalloonArgs decodes a BalloonArgs; see package visit for errors.
+func DecodeBalloonArgs(v visit.Value) (x BalloonArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BalloonArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBalloonArgs(in)
+	return in.Err()
+}
+
+func (x *BalloonArgs) take(o *visit.Object) {
+	x.Value = o.Need("value").Int64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BalloonArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BalloonArgs) put(d *qobject.Dict) {
+	d.Set("value", x.Value)
+}
+
 // DumpdtbArgs holds the arguments of dumpdtb.
 type DumpdtbArgs struct {
 	// the file
@@ -196,6 +232,11 @@ type MemoryCommands interface {
 	// Since QEMU 0.14.
 	QueryBalloon(call *qmp.Call) (*BalloonInfo, error)
 
+	// Balloon: Asks the guest to give back memory until it has no more than this.
+	//
+	// Since QEMU 0.14.
+	Balloon(call *qmp.Call, args *BalloonArgs) error
+
 	// QueryHvBalloonStatusReport: Tells what the guest told by Hyper-V's balloon.
 	//
 	// Returns: it
@@ -207,13 +248,6 @@ type MemoryCommands interface {
 	//
 	// Since QEMU 7.2.
 	Dumpdtb(call *qmp.Call, args *DumpdtbArgs) error
-
-	// QueryCpuDefinitions: Lists the models of CPUs.
-	//
-	// Returns: one entry a model
-	//
-	// Since QEMU 1.2.
-	QueryCpuDefinitions(call *qmp.Call) ([]CpuDefinitionInfo, error)
 
 	// XQueryIrq: Tells what info irq tells.
 	//
@@ -348,6 +382,17 @@ func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
 			},
 		},
 		{
+			Name: "balloon",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBalloonArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.Balloon(call, &arg)
+			},
+		},
+		{
 			Name: "query-hv-balloon-status-report",
 			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
 				if err := visit.NoMembers(args); err != nil {
@@ -369,19 +414,6 @@ func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.Dumpdtb(call, &arg)
-			},
-		},
-		{
-			Name: "query-cpu-definitions",
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
-				if err := visit.NoMembers(args); err != nil {
-					return nil, err
-				}
-				r, err := impl.QueryCpuDefinitions(call)
-				if err != nil {
-					return nil, err
-				}
-				return visit.EncodeList(r, (*CpuDefinitionInfo).QObject), nil
 			},
 		},
 		{

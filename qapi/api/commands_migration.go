@@ -119,6 +119,86 @@ func (x *QueryDirtyRateArgs) put(d *qobject.Dict) {
 	}
 }
 
+// SetVcpuDirtyLimitArgs holds the arguments of set-vcpu-dirty-limit.
+type SetVcpuDirtyLimitArgs struct {
+	// the CPU; all, if absent
+	CpuIndex *int64
+	// the limit, in MiB a second
+	DirtyRate uint64
+}
+
+// DecodeSetVcpuDirtyLimitArgs decodes a SetVcpuDirtyLimitArgs; see package visit for errors.
+func DecodeSetVcpuDirtyLimitArgs(v visit.Value) (x SetVcpuDirtyLimitArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *SetVcpuDirtyLimitArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeSetVcpuDirtyLimitArgs(in)
+	return in.Err()
+}
+
+func (x *SetVcpuDirtyLimitArgs) take(o *visit.Object) {
+	x.CpuIndex = visit.Optional(o, "cpu-index", visit.Value.Int64)
+	x.DirtyRate = o.Need("dirty-rate").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *SetVcpuDirtyLimitArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *SetVcpuDirtyLimitArgs) put(d *qobject.Dict) {
+	if x.CpuIndex != nil {
+		d.Set("cpu-index", *x.CpuIndex)
+	}
+	d.Set("dirty-rate", visit.Uint(x.DirtyRate))
+}
+
+// CancelVcpuDirtyLimitArgs holds the arguments of cancel-vcpu-dirty-limit.
+type CancelVcpuDirtyLimitArgs struct {
+	// the CPU; all, if absent
+	CpuIndex *int64
+}
+
+// DecodeCancelVcpuDirtyLimitArgs decodes a CancelVcpuDirtyLimitArgs; see package visit for errors.
+func DecodeCancelVcpuDirtyLimitArgs(v visit.Value) (x CancelVcpuDirtyLimitArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *CancelVcpuDirtyLimitArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeCancelVcpuDirtyLimitArgs(in)
+	return in.Err()
+}
+
+func (x *CancelVcpuDirtyLimitArgs) take(o *visit.Object) {
+	x.CpuIndex = visit.Optional(o, "cpu-index", visit.Value.Int64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *CancelVcpuDirtyLimitArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *CancelVcpuDirtyLimitArgs) put(d *qobject.Dict) {
+	if x.CpuIndex != nil {
+		d.Set("cpu-index", *x.CpuIndex)
+	}
+}
+
 // MigrationCommands is the part of Commands that migration.json defines.
 type MigrationCommands interface {
 	// QueryMigrateCapabilities: Tells which capabilities are switched on.
@@ -170,6 +250,16 @@ type MigrationCommands interface {
 	//
 	// Since QEMU 7.1.
 	QueryVcpuDirtyLimit(call *qmp.Call) ([]DirtyLimitInfo, error)
+
+	// SetVcpuDirtyLimit: Limits the rate at which CPUs write.
+	//
+	// Since QEMU 7.1.
+	SetVcpuDirtyLimit(call *qmp.Call, args *SetVcpuDirtyLimitArgs) error
+
+	// CancelVcpuDirtyLimit: Ends such limits.
+	//
+	// Since QEMU 7.1.
+	CancelVcpuDirtyLimit(call *qmp.Call, args *CancelVcpuDirtyLimitArgs) error
 
 	// QueryMigrationthreads: Lists the threads that migrate.
 	//
@@ -286,6 +376,28 @@ func tableMigration(impl MigrationCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*DirtyLimitInfo).QObject), nil
+			},
+		},
+		{
+			Name: "set-vcpu-dirty-limit",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeSetVcpuDirtyLimitArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.SetVcpuDirtyLimit(call, &arg)
+			},
+		},
+		{
+			Name: "cancel-vcpu-dirty-limit",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeCancelVcpuDirtyLimitArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.CancelVcpuDirtyLimit(call, &arg)
 			},
 		},
 		{

@@ -81,6 +81,42 @@ func (x *DeviceDelArgs) put(d *qobject.Dict) {
 	d.Set("id", x.Id)
 }
 
+// DeviceSyncConfigArgs holds the arguments of device-sync-config.
+type DeviceSyncConfigArgs struct {
+	// its id or path
+	Id string
+}
+
+// DecodeDeviceSyncConfigArgs decodes a DeviceSyncConfigArgs; see package visit for errors.
+func DecodeDeviceSyncConfigArgs(v visit.Value) (x DeviceSyncConfigArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *DeviceSyncConfigArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeDeviceSyncConfigArgs(in)
+	return in.Err()
+}
+
+func (x *DeviceSyncConfigArgs) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *DeviceSyncConfigArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *DeviceSyncConfigArgs) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+}
+
 // QdevCommands is the part of Commands that qdev.json defines.
 type QdevCommands interface {
 	// DeviceListProperties: Lists the properties that device_add takes for a kind of device.
@@ -100,6 +136,11 @@ type QdevCommands interface {
 	//
 	// Since QEMU 0.14.
 	DeviceDel(call *qmp.Call, args *DeviceDelArgs) error
+
+	// DeviceSyncConfig: Has a device tell its guest of a configuration that was changed outside.
+	//
+	// Since QEMU 9.2.
+	DeviceSyncConfig(call *qmp.Call, args *DeviceSyncConfigArgs) error
 }
 
 func tableQdev(impl QdevCommands) []qmp.Command[*coro.Co] {
@@ -135,6 +176,18 @@ func tableQdev(impl QdevCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.DeviceDel(call, &arg)
+			},
+		},
+		{
+			Name:    "device-sync-config",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeDeviceSyncConfigArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.DeviceSyncConfig(call, &arg)
 			},
 		},
 	}

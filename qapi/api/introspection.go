@@ -47,140 +47,145 @@ const IntrospectionJSON = `[` +
 	`{"name": "device-list-properties", "ret-type": "[31]", "meta-type": "command", "arg-type": "37"}, ` +
 	`{"name": "device_add", "ret-type": "0", "meta-type": "command", "arg-type": "38", "features": ["json-cli", "json-cli-hotplug"]}, ` +
 	`{"name": "device_del", "ret-type": "0", "meta-type": "command", "arg-type": "39"}, ` +
-	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "40"}, ` +
-	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "41"}, ` +
-	`{"name": "query-cpus-fast", "ret-type": "[42]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-machines", "ret-type": "[44]", "meta-type": "command", "arg-type": "43"}, ` +
-	`{"name": "query-target", "ret-type": "45", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-uuid", "ret-type": "46", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-kvm", "ret-type": "47", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "device-sync-config", "ret-type": "0", "meta-type": "command", "arg-type": "40", "features": ["unstable"]}, ` +
+	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "41"}, ` +
+	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "42"}, ` +
+	`{"name": "query-cpus-fast", "ret-type": "[43]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-machines", "ret-type": "[45]", "meta-type": "command", "arg-type": "44"}, ` +
+	`{"name": "query-target", "ret-type": "46", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-uuid", "ret-type": "47", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-kvm", "ret-type": "48", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_reset", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_powerdown", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-hotpluggable-cpus", "ret-type": "[48]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-memory-size-summary", "ret-type": "49", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-name", "ret-type": "50", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-iothreads", "ret-type": "[51]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-hotpluggable-cpus", "ret-type": "[49]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-memory-size-summary", "ret-type": "50", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-name", "ret-type": "51", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-iothreads", "ret-type": "[52]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "stop", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "cont", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "52", "features": ["savevm-monitor-nodes"]}, ` +
-	`{"name": "query-command-line-options", "ret-type": "[54]", "meta-type": "command", "arg-type": "53"}, ` +
-	`{"name": "query-pci", "ret-type": "[55]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "watchdog-set-action", "ret-type": "0", "meta-type": "command", "arg-type": "56"}, ` +
-	`{"name": "set-action", "ret-type": "0", "meta-type": "command", "arg-type": "57"}, ` +
-	`{"name": "job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "58"}, ` +
-	`{"name": "job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "59"}, ` +
-	`{"name": "job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "60"}, ` +
-	`{"name": "job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "61"}, ` +
-	`{"name": "job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "62"}, ` +
-	`{"name": "job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "63"}, ` +
-	`{"name": "query-jobs", "ret-type": "[64]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-block-jobs", "ret-type": "[65]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "block-job-set-speed", "ret-type": "0", "meta-type": "command", "arg-type": "66"}, ` +
-	`{"name": "block-job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "67"}, ` +
-	`{"name": "block-job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "68"}, ` +
-	`{"name": "block-job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "69"}, ` +
-	`{"name": "block-job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "70"}, ` +
-	`{"name": "block-job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "71"}, ` +
-	`{"name": "block-job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "72"}, ` +
-	`{"name": "query-pr-managers", "ret-type": "[73]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-block-exports", "ret-type": "[74]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-rx-filter", "ret-type": "[76]", "meta-type": "command", "arg-type": "75"}, ` +
-	`{"name": "query-rocker", "ret-type": "78", "meta-type": "command", "arg-type": "77"}, ` +
-	`{"name": "query-rocker-ports", "ret-type": "[80]", "meta-type": "command", "arg-type": "79"}, ` +
-	`{"name": "query-tpm-models", "ret-type": "[81]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-tpm-types", "ret-type": "[82]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-tpm", "ret-type": "[83]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-vnc", "ret-type": "84", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-spice", "ret-type": "85", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-mice", "ret-type": "[86]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-display-options", "ret-type": "87", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-migrate-capabilities", "ret-type": "[88]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "migrate-set-capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "89"}, ` +
-	`{"name": "query-xen-replication-status", "ret-type": "90", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-colo-status", "ret-type": "91", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "migrate-recover", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "92"}, ` +
+	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "53", "features": ["savevm-monitor-nodes"]}, ` +
+	`{"name": "query-command-line-options", "ret-type": "[55]", "meta-type": "command", "arg-type": "54"}, ` +
+	`{"name": "query-pci", "ret-type": "[56]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "watchdog-set-action", "ret-type": "0", "meta-type": "command", "arg-type": "57"}, ` +
+	`{"name": "set-action", "ret-type": "0", "meta-type": "command", "arg-type": "58"}, ` +
+	`{"name": "job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "59"}, ` +
+	`{"name": "job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "60"}, ` +
+	`{"name": "job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "61"}, ` +
+	`{"name": "job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "62"}, ` +
+	`{"name": "job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "63"}, ` +
+	`{"name": "job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "64"}, ` +
+	`{"name": "query-jobs", "ret-type": "[65]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-block-jobs", "ret-type": "[66]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "block-job-set-speed", "ret-type": "0", "meta-type": "command", "arg-type": "67"}, ` +
+	`{"name": "block-job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "68"}, ` +
+	`{"name": "block-job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "69"}, ` +
+	`{"name": "block-job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "70"}, ` +
+	`{"name": "block-job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "71"}, ` +
+	`{"name": "block-job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "72"}, ` +
+	`{"name": "block-job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "73"}, ` +
+	`{"name": "query-pr-managers", "ret-type": "[74]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-block-exports", "ret-type": "[75]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-rx-filter", "ret-type": "[77]", "meta-type": "command", "arg-type": "76"}, ` +
+	`{"name": "query-rocker", "ret-type": "79", "meta-type": "command", "arg-type": "78"}, ` +
+	`{"name": "query-rocker-ports", "ret-type": "[81]", "meta-type": "command", "arg-type": "80"}, ` +
+	`{"name": "query-tpm-models", "ret-type": "[82]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-tpm-types", "ret-type": "[83]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-tpm", "ret-type": "[84]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-vnc", "ret-type": "85", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-spice", "ret-type": "86", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-mice", "ret-type": "[87]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-display-options", "ret-type": "88", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-migrate-capabilities", "ret-type": "[89]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "migrate-set-capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "90"}, ` +
+	`{"name": "query-xen-replication-status", "ret-type": "91", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-colo-status", "ret-type": "92", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "migrate-recover", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "93"}, ` +
 	`{"name": "migrate-pause", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-dirty-rate", "ret-type": "94", "meta-type": "command", "arg-type": "93"}, ` +
-	`{"name": "query-vcpu-dirty-limit", "ret-type": "[95]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-migrationthreads", "ret-type": "[96]", "meta-type": "command", "arg-type": "0", "features": ["deprecated"]}, ` +
-	`{"name": "query-migrate", "ret-type": "97", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "yank", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "98"}, ` +
-	`{"name": "query-yank", "ret-type": "[99]", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "getfd", "ret-type": "0", "meta-type": "command", "arg-type": "100"}, ` +
-	`{"name": "closefd", "ret-type": "0", "meta-type": "command", "arg-type": "101"}, ` +
-	`{"name": "add-fd", "ret-type": "103", "meta-type": "command", "arg-type": "102"}, ` +
-	`{"name": "remove-fd", "ret-type": "0", "meta-type": "command", "arg-type": "104"}, ` +
-	`{"name": "query-fdsets", "ret-type": "[105]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-dirty-rate", "ret-type": "95", "meta-type": "command", "arg-type": "94"}, ` +
+	`{"name": "query-vcpu-dirty-limit", "ret-type": "[96]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "set-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "97"}, ` +
+	`{"name": "cancel-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "98"}, ` +
+	`{"name": "query-migrationthreads", "ret-type": "[99]", "meta-type": "command", "arg-type": "0", "features": ["deprecated"]}, ` +
+	`{"name": "query-migrate", "ret-type": "100", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "yank", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "101"}, ` +
+	`{"name": "query-yank", "ret-type": "[102]", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "getfd", "ret-type": "0", "meta-type": "command", "arg-type": "103"}, ` +
+	`{"name": "closefd", "ret-type": "0", "meta-type": "command", "arg-type": "104"}, ` +
+	`{"name": "add-fd", "ret-type": "106", "meta-type": "command", "arg-type": "105"}, ` +
+	`{"name": "remove-fd", "ret-type": "0", "meta-type": "command", "arg-type": "107"}, ` +
+	`{"name": "query-fdsets", "ret-type": "[108]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "x-exit-preconfig", "ret-type": "0", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "object-add", "ret-type": "0", "meta-type": "command", "arg-type": "106"}, ` +
-	`{"name": "object-del", "ret-type": "0", "meta-type": "command", "arg-type": "107"}, ` +
-	`{"name": "query-memdev", "ret-type": "[108]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-memory-devices", "ret-type": "[109]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "memsave", "ret-type": "0", "meta-type": "command", "arg-type": "110"}, ` +
-	`{"name": "pmemsave", "ret-type": "0", "meta-type": "command", "arg-type": "111"}, ` +
+	`{"name": "object-add", "ret-type": "0", "meta-type": "command", "arg-type": "109"}, ` +
+	`{"name": "object-del", "ret-type": "0", "meta-type": "command", "arg-type": "110"}, ` +
+	`{"name": "query-memdev", "ret-type": "[111]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-memory-devices", "ret-type": "[112]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "memsave", "ret-type": "0", "meta-type": "command", "arg-type": "113"}, ` +
+	`{"name": "pmemsave", "ret-type": "0", "meta-type": "command", "arg-type": "114"}, ` +
 	`{"name": "inject-nmi", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-current-machine", "ret-type": "112", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-current-machine", "ret-type": "115", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_wakeup", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-vm-generation-id", "ret-type": "113", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-balloon", "ret-type": "114", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-hv-balloon-status-report", "ret-type": "115", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "dumpdtb", "ret-type": "0", "meta-type": "command", "arg-type": "116"}, ` +
-	`{"name": "query-cpu-definitions", "ret-type": "[117]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "x-query-irq", "ret-type": "118", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-numa", "ret-type": "118", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-usb", "ret-type": "118", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "query-replay", "ret-type": "119", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "replay-break", "ret-type": "0", "meta-type": "command", "arg-type": "120"}, ` +
+	`{"name": "query-vm-generation-id", "ret-type": "116", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-balloon", "ret-type": "117", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "balloon", "ret-type": "0", "meta-type": "command", "arg-type": "118"}, ` +
+	`{"name": "query-hv-balloon-status-report", "ret-type": "119", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "dumpdtb", "ret-type": "0", "meta-type": "command", "arg-type": "120"}, ` +
+	`{"name": "x-query-irq", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-numa", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-usb", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "query-cpu-definitions", "ret-type": "[122]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-cpu-model-expansion", "ret-type": "124", "meta-type": "command", "arg-type": "123"}, ` +
+	`{"name": "query-replay", "ret-type": "125", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "replay-break", "ret-type": "0", "meta-type": "command", "arg-type": "126"}, ` +
 	`{"name": "replay-delete-break", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "replay-seek", "ret-type": "0", "meta-type": "command", "arg-type": "121"}, ` +
-	`{"name": "dump-guest-memory", "ret-type": "0", "meta-type": "command", "arg-type": "122"}, ` +
-	`{"name": "query-dump", "ret-type": "123", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "DUMP_COMPLETED", "meta-type": "event", "arg-type": "124"}, ` +
-	`{"name": "query-dump-guest-memory-capability", "ret-type": "125", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-acpi-ospm-status", "ret-type": "[126]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-audiodevs", "ret-type": "[127]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-stats", "ret-type": "[129]", "meta-type": "command", "arg-type": "128"}, ` +
-	`{"name": "query-stats-schemas", "ret-type": "[131]", "meta-type": "command", "arg-type": "130"}, ` +
-	`{"name": "x-query-virtio", "ret-type": "[132]", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "query-cryptodev", "ret-type": "[133]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "replay-seek", "ret-type": "0", "meta-type": "command", "arg-type": "127"}, ` +
+	`{"name": "dump-guest-memory", "ret-type": "0", "meta-type": "command", "arg-type": "128"}, ` +
+	`{"name": "query-dump", "ret-type": "129", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "DUMP_COMPLETED", "meta-type": "event", "arg-type": "130"}, ` +
+	`{"name": "query-dump-guest-memory-capability", "ret-type": "131", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-acpi-ospm-status", "ret-type": "[132]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-audiodevs", "ret-type": "[133]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-stats", "ret-type": "[135]", "meta-type": "command", "arg-type": "134"}, ` +
+	`{"name": "query-stats-schemas", "ret-type": "[137]", "meta-type": "command", "arg-type": "136"}, ` +
+	`{"name": "x-query-virtio", "ret-type": "[138]", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "query-cryptodev", "ret-type": "[139]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "0", "members": [], "meta-type": "object"}, ` +
-	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "134"}], "meta-type": "object"}, ` +
-	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "135"}], "meta-type": "object"}, ` +
-	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "135"}], "meta-type": "object"}, ` +
+	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "140"}], "meta-type": "object"}, ` +
+	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "141"}], "meta-type": "object"}, ` +
+	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "141"}], "meta-type": "object"}, ` +
 	`{"name": "[4]", "element-type": "4", "meta-type": "array"}, ` +
-	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "136"}], "meta-type": "object"}, ` +
+	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "142"}], "meta-type": "object"}, ` +
 	`{"name": "5", "members": [{"name": "flat", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[6]", "element-type": "6", "meta-type": "array"}, ` +
-	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "137"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "138"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "139"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[140]"}], "meta-type": "object"}, ` +
+	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "143"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "144"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "145"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[146]"}], "meta-type": "object"}, ` +
 	`{"name": "7", "members": [{"name": "query-nodes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[8]", "element-type": "8", "meta-type": "array"}, ` +
-	`{"name": "8", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "stats", "type": "141"}, {"name": "driver-specific", "default": null, "type": "142"}, {"name": "parent", "default": null, "type": "8"}, {"name": "backing", "default": null, "type": "8"}], "meta-type": "object"}, ` +
-	`{"name": "9", "tag": "driver", "variants": [{"case": "file", "type": "146"}, {"case": "null-co", "type": "147"}, {"case": "qcow2", "type": "148"}, {"case": "raw", "type": "149"}], "members": [{"name": "driver", "type": "143"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "144"}, {"name": "cache", "default": null, "type": "145"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "137"}], "meta-type": "object"}, ` +
+	`{"name": "8", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "stats", "type": "147"}, {"name": "driver-specific", "default": null, "type": "148"}, {"name": "parent", "default": null, "type": "8"}, {"name": "backing", "default": null, "type": "8"}], "meta-type": "object"}, ` +
+	`{"name": "9", "tag": "driver", "variants": [{"case": "file", "type": "152"}, {"case": "null-co", "type": "153"}, {"case": "qcow2", "type": "154"}, {"case": "raw", "type": "155"}], "members": [{"name": "driver", "type": "149"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "150"}, {"name": "cache", "default": null, "type": "151"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "143"}], "meta-type": "object"}, ` +
 	`{"name": "10", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "11", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "size", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[12]", "element-type": "12", "meta-type": "array"}, ` +
 	`{"name": "12", "members": [{"name": "label", "type": "str"}, {"name": "filename", "type": "str"}, {"name": "frontend-open", "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[13]", "element-type": "13", "meta-type": "array"}, ` +
 	`{"name": "13", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "14", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "150"}], "meta-type": "object"}, ` +
-	`{"name": "15", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "150"}], "meta-type": "object"}, ` +
+	`{"name": "14", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "156"}], "meta-type": "object"}, ` +
+	`{"name": "15", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "156"}], "meta-type": "object"}, ` +
 	`{"name": "str", "json-type": "string", "meta-type": "builtin"}, ` +
-	`{"name": "16", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "151"}], "meta-type": "object"}, ` +
+	`{"name": "16", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "157"}], "meta-type": "object"}, ` +
 	`{"name": "17", "members": [{"name": "pty", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "18", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "151"}], "meta-type": "object"}, ` +
+	`{"name": "18", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "157"}], "meta-type": "object"}, ` +
 	`{"name": "19", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "20", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "21", "members": [{"name": "enable", "default": null, "type": "[152]"}], "meta-type": "object"}, ` +
-	`{"name": "22", "members": [{"name": "qemu", "type": "153"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "21", "members": [{"name": "enable", "default": null, "type": "[158]"}], "meta-type": "object"}, ` +
+	`{"name": "22", "members": [{"name": "qemu", "type": "159"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[23]", "element-type": "23", "meta-type": "array"}, ` +
 	`{"name": "23", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "24", "members": [{"name": "command", "type": "any"}, {"name": "monitor", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "25", "members": [{"name": "bql", "type": "154"}, {"name": "contexts", "type": "[155]"}, {"name": "rcu", "type": "156"}, {"name": "monitors", "type": "[157]"}], "meta-type": "object"}, ` +
+	`{"name": "25", "members": [{"name": "bql", "type": "160"}, {"name": "contexts", "type": "[161]"}, {"name": "rcu", "type": "162"}, {"name": "monitors", "type": "[163]"}], "meta-type": "object"}, ` +
 	`{"name": "26", "members": [{"name": "count", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "27", "members": [{"name": "id", "type": "str"}, {"name": "chardev", "type": "str"}, {"name": "mode", "default": null, "type": "158"}, {"name": "pretty", "default": null, "type": "bool"}, {"name": "single", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "27", "members": [{"name": "id", "type": "str"}, {"name": "chardev", "type": "str"}, {"name": "mode", "default": null, "type": "164"}, {"name": "pretty", "default": null, "type": "bool"}, {"name": "single", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "28", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[29]", "element-type": "29", "meta-type": "array"}, ` +
-	`{"name": "29", "tag": "meta-type", "variants": [{"case": "builtin", "type": "160"}, {"case": "enum", "type": "161"}, {"case": "array", "type": "162"}, {"case": "object", "type": "163"}, {"case": "alternate", "type": "164"}, {"case": "command", "type": "165"}, {"case": "event", "type": "166"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "159"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "29", "tag": "meta-type", "variants": [{"case": "builtin", "type": "166"}, {"case": "enum", "type": "167"}, {"case": "array", "type": "168"}, {"case": "object", "type": "169"}, {"case": "alternate", "type": "170"}, {"case": "command", "type": "171"}, {"case": "event", "type": "172"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "165"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
 	`{"name": "30", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[31]", "element-type": "31", "meta-type": "array"}, ` +
 	`{"name": "31", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "description", "default": null, "type": "str"}, {"name": "default-value", "default": null, "type": "any"}], "meta-type": "object"}, ` +
@@ -194,325 +199,333 @@ const IntrospectionJSON = `[` +
 	`{"name": "37", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "38", "members": [{"name": "driver", "type": "str"}, {"name": "bus", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "39", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "40", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "40", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "41", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[42]", "element-type": "42", "meta-type": "array"}, ` +
-	`{"name": "42", "tag": "target", "variants": [{"case": "s390x", "type": "169"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "167"}, {"name": "target", "type": "168"}], "meta-type": "object"}, ` +
-	`{"name": "43", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "[44]", "element-type": "44", "meta-type": "array"}, ` +
-	`{"name": "44", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[170]", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "45", "members": [{"name": "arch", "type": "168"}], "meta-type": "object"}, ` +
-	`{"name": "46", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "47", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[48]", "element-type": "48", "meta-type": "array"}, ` +
-	`{"name": "48", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "167"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "49", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "50", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[51]", "element-type": "51", "meta-type": "array"}, ` +
-	`{"name": "51", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "52", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "53", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[54]", "element-type": "54", "meta-type": "array"}, ` +
-	`{"name": "54", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[171]"}], "meta-type": "object"}, ` +
+	`{"name": "42", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[43]", "element-type": "43", "meta-type": "array"}, ` +
+	`{"name": "43", "tag": "target", "variants": [{"case": "s390x", "type": "175"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "173"}, {"name": "target", "type": "174"}], "meta-type": "object"}, ` +
+	`{"name": "44", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "[45]", "element-type": "45", "meta-type": "array"}, ` +
+	`{"name": "45", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[176]", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "46", "members": [{"name": "arch", "type": "174"}], "meta-type": "object"}, ` +
+	`{"name": "47", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "48", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[49]", "element-type": "49", "meta-type": "array"}, ` +
+	`{"name": "49", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "173"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "50", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "51", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[52]", "element-type": "52", "meta-type": "array"}, ` +
+	`{"name": "52", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "53", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "54", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[55]", "element-type": "55", "meta-type": "array"}, ` +
-	`{"name": "55", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[172]"}], "meta-type": "object"}, ` +
-	`{"name": "56", "members": [{"name": "action", "type": "173"}], "meta-type": "object"}, ` +
-	`{"name": "57", "members": [{"name": "reboot", "default": null, "type": "174"}, {"name": "shutdown", "default": null, "type": "175"}, {"name": "panic", "default": null, "type": "176"}, {"name": "watchdog", "default": null, "type": "173"}], "meta-type": "object"}, ` +
-	`{"name": "58", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "55", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[177]"}], "meta-type": "object"}, ` +
+	`{"name": "[56]", "element-type": "56", "meta-type": "array"}, ` +
+	`{"name": "56", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[178]"}], "meta-type": "object"}, ` +
+	`{"name": "57", "members": [{"name": "action", "type": "179"}], "meta-type": "object"}, ` +
+	`{"name": "58", "members": [{"name": "reboot", "default": null, "type": "180"}, {"name": "shutdown", "default": null, "type": "181"}, {"name": "panic", "default": null, "type": "182"}, {"name": "watchdog", "default": null, "type": "179"}], "meta-type": "object"}, ` +
 	`{"name": "59", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "60", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "61", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "62", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "63", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[64]", "element-type": "64", "meta-type": "array"}, ` +
-	`{"name": "64", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "177"}, {"name": "status", "type": "178"}, {"name": "current-progress", "type": "int"}, {"name": "total-progress", "type": "int"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "64", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[65]", "element-type": "65", "meta-type": "array"}, ` +
-	`{"name": "65", "tag": "type", "variants": [{"case": "mirror", "type": "179"}, {"case": "commit", "type": "0"}, {"case": "stream", "type": "0"}, {"case": "backup", "type": "0"}, {"case": "create", "type": "0"}, {"case": "amend", "type": "0"}, {"case": "snapshot-load", "type": "0"}, {"case": "snapshot-save", "type": "0"}, {"case": "snapshot-delete", "type": "0"}], "members": [{"name": "type", "type": "177"}, {"name": "device", "type": "str"}, {"name": "len", "type": "int"}, {"name": "offset", "type": "int"}, {"name": "busy", "type": "bool"}, {"name": "paused", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "io-status", "type": "136"}, {"name": "ready", "type": "bool"}, {"name": "status", "type": "178"}, {"name": "auto-finalize", "type": "bool"}, {"name": "auto-dismiss", "type": "bool"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "66", "members": [{"name": "device", "type": "str"}, {"name": "speed", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "67", "members": [{"name": "device", "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "68", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "65", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "183"}, {"name": "status", "type": "184"}, {"name": "current-progress", "type": "int"}, {"name": "total-progress", "type": "int"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[66]", "element-type": "66", "meta-type": "array"}, ` +
+	`{"name": "66", "tag": "type", "variants": [{"case": "mirror", "type": "185"}, {"case": "commit", "type": "0"}, {"case": "stream", "type": "0"}, {"case": "backup", "type": "0"}, {"case": "create", "type": "0"}, {"case": "amend", "type": "0"}, {"case": "snapshot-load", "type": "0"}, {"case": "snapshot-save", "type": "0"}, {"case": "snapshot-delete", "type": "0"}], "members": [{"name": "type", "type": "183"}, {"name": "device", "type": "str"}, {"name": "len", "type": "int"}, {"name": "offset", "type": "int"}, {"name": "busy", "type": "bool"}, {"name": "paused", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "io-status", "type": "142"}, {"name": "ready", "type": "bool"}, {"name": "status", "type": "184"}, {"name": "auto-finalize", "type": "bool"}, {"name": "auto-dismiss", "type": "bool"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "67", "members": [{"name": "device", "type": "str"}, {"name": "speed", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "68", "members": [{"name": "device", "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "69", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "70", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "71", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "71", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "72", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[73]", "element-type": "73", "meta-type": "array"}, ` +
-	`{"name": "73", "members": [{"name": "id", "type": "str"}, {"name": "connected", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "73", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[74]", "element-type": "74", "meta-type": "array"}, ` +
-	`{"name": "74", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "180"}, {"name": "node-name", "type": "str"}, {"name": "shutting-down", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "75", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[76]", "element-type": "76", "meta-type": "array"}, ` +
-	`{"name": "76", "members": [{"name": "name", "type": "str"}, {"name": "promiscuous", "type": "bool"}, {"name": "multicast", "type": "181"}, {"name": "unicast", "type": "181"}, {"name": "vlan", "type": "181"}, {"name": "broadcast-allowed", "type": "bool"}, {"name": "multicast-overflow", "type": "bool"}, {"name": "unicast-overflow", "type": "bool"}, {"name": "main-mac", "type": "str"}, {"name": "vlan-table", "type": "[int]"}, {"name": "unicast-table", "type": "[str]"}, {"name": "multicast-table", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "77", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "78", "members": [{"name": "name", "type": "str"}, {"name": "id", "type": "int"}, {"name": "ports", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "79", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[80]", "element-type": "80", "meta-type": "array"}, ` +
-	`{"name": "80", "members": [{"name": "name", "type": "str"}, {"name": "enabled", "type": "bool"}, {"name": "link-up", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "duplex", "type": "182"}, {"name": "autoneg", "type": "183"}], "meta-type": "object"}, ` +
+	`{"name": "74", "members": [{"name": "id", "type": "str"}, {"name": "connected", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[75]", "element-type": "75", "meta-type": "array"}, ` +
+	`{"name": "75", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "186"}, {"name": "node-name", "type": "str"}, {"name": "shutting-down", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "76", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[77]", "element-type": "77", "meta-type": "array"}, ` +
+	`{"name": "77", "members": [{"name": "name", "type": "str"}, {"name": "promiscuous", "type": "bool"}, {"name": "multicast", "type": "187"}, {"name": "unicast", "type": "187"}, {"name": "vlan", "type": "187"}, {"name": "broadcast-allowed", "type": "bool"}, {"name": "multicast-overflow", "type": "bool"}, {"name": "unicast-overflow", "type": "bool"}, {"name": "main-mac", "type": "str"}, {"name": "vlan-table", "type": "[int]"}, {"name": "unicast-table", "type": "[str]"}, {"name": "multicast-table", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "78", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "79", "members": [{"name": "name", "type": "str"}, {"name": "id", "type": "int"}, {"name": "ports", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "80", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[81]", "element-type": "81", "meta-type": "array"}, ` +
-	`{"name": "81", "members": [{"name": "tpm-tis"}, {"name": "tpm-crb"}, {"name": "tpm-spapr"}], "meta-type": "enum", "values": ["tpm-tis", "tpm-crb", "tpm-spapr"]}, ` +
+	`{"name": "81", "members": [{"name": "name", "type": "str"}, {"name": "enabled", "type": "bool"}, {"name": "link-up", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "duplex", "type": "188"}, {"name": "autoneg", "type": "189"}], "meta-type": "object"}, ` +
 	`{"name": "[82]", "element-type": "82", "meta-type": "array"}, ` +
-	`{"name": "82", "members": [{"name": "passthrough"}, {"name": "emulator"}], "meta-type": "enum", "values": ["passthrough", "emulator"]}, ` +
+	`{"name": "82", "members": [{"name": "tpm-tis"}, {"name": "tpm-crb"}, {"name": "tpm-spapr"}], "meta-type": "enum", "values": ["tpm-tis", "tpm-crb", "tpm-spapr"]}, ` +
 	`{"name": "[83]", "element-type": "83", "meta-type": "array"}, ` +
-	`{"name": "83", "members": [{"name": "id", "type": "str"}, {"name": "model", "type": "81"}, {"name": "options", "type": "184"}], "meta-type": "object"}, ` +
-	`{"name": "84", "members": [{"name": "enabled", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "family", "default": null, "type": "185"}, {"name": "service", "default": null, "type": "str"}, {"name": "auth", "default": null, "type": "str"}, {"name": "clients", "default": null, "type": "[186]"}], "meta-type": "object"}, ` +
-	`{"name": "85", "members": [{"name": "enabled", "type": "bool"}, {"name": "migrated", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "port", "default": null, "type": "int"}, {"name": "tls-port", "default": null, "type": "int"}, {"name": "auth", "default": null, "type": "str"}, {"name": "compiled-version", "default": null, "type": "str"}, {"name": "mouse-mode", "type": "187"}, {"name": "channels", "default": null, "type": "[188]"}], "meta-type": "object"}, ` +
-	`{"name": "[86]", "element-type": "86", "meta-type": "array"}, ` +
-	`{"name": "86", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "current", "type": "bool"}, {"name": "absolute", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "87", "tag": "type", "variants": [{"case": "none", "type": "191"}, {"case": "default", "type": "0"}], "members": [{"name": "type", "type": "189"}, {"name": "full-screen", "default": null, "type": "bool"}, {"name": "window-close", "default": null, "type": "bool"}, {"name": "show-cursor", "default": null, "type": "bool"}, {"name": "gl", "default": null, "type": "190"}], "meta-type": "object"}, ` +
-	`{"name": "[88]", "element-type": "88", "meta-type": "array"}, ` +
-	`{"name": "88", "members": [{"name": "capability", "type": "192"}, {"name": "state", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "89", "members": [{"name": "capabilities", "type": "[88]"}], "meta-type": "object"}, ` +
-	`{"name": "90", "members": [{"name": "error", "type": "bool"}, {"name": "desc", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "91", "members": [{"name": "mode", "type": "193"}, {"name": "last-mode", "type": "193"}, {"name": "reason", "type": "194"}], "meta-type": "object"}, ` +
-	`{"name": "92", "members": [{"name": "uri", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "93", "members": [{"name": "calc-time-unit", "default": null, "type": "195"}], "meta-type": "object"}, ` +
-	`{"name": "94", "members": [{"name": "dirty-rate", "default": null, "type": "int"}, {"name": "status", "type": "196"}, {"name": "start-time", "type": "int"}, {"name": "calc-time", "type": "int"}, {"name": "calc-time-unit", "type": "195"}, {"name": "sample-pages", "type": "int"}, {"name": "mode", "type": "197"}, {"name": "vcpu-dirty-rate", "default": null, "type": "[198]"}], "meta-type": "object"}, ` +
-	`{"name": "[95]", "element-type": "95", "meta-type": "array"}, ` +
-	`{"name": "95", "members": [{"name": "cpu-index", "type": "int"}, {"name": "limit-rate", "type": "int"}, {"name": "current-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "83", "members": [{"name": "passthrough"}, {"name": "emulator"}], "meta-type": "enum", "values": ["passthrough", "emulator"]}, ` +
+	`{"name": "[84]", "element-type": "84", "meta-type": "array"}, ` +
+	`{"name": "84", "members": [{"name": "id", "type": "str"}, {"name": "model", "type": "82"}, {"name": "options", "type": "190"}], "meta-type": "object"}, ` +
+	`{"name": "85", "members": [{"name": "enabled", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "family", "default": null, "type": "191"}, {"name": "service", "default": null, "type": "str"}, {"name": "auth", "default": null, "type": "str"}, {"name": "clients", "default": null, "type": "[192]"}], "meta-type": "object"}, ` +
+	`{"name": "86", "members": [{"name": "enabled", "type": "bool"}, {"name": "migrated", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "port", "default": null, "type": "int"}, {"name": "tls-port", "default": null, "type": "int"}, {"name": "auth", "default": null, "type": "str"}, {"name": "compiled-version", "default": null, "type": "str"}, {"name": "mouse-mode", "type": "193"}, {"name": "channels", "default": null, "type": "[194]"}], "meta-type": "object"}, ` +
+	`{"name": "[87]", "element-type": "87", "meta-type": "array"}, ` +
+	`{"name": "87", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "current", "type": "bool"}, {"name": "absolute", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "88", "tag": "type", "variants": [{"case": "none", "type": "197"}, {"case": "default", "type": "0"}], "members": [{"name": "type", "type": "195"}, {"name": "full-screen", "default": null, "type": "bool"}, {"name": "window-close", "default": null, "type": "bool"}, {"name": "show-cursor", "default": null, "type": "bool"}, {"name": "gl", "default": null, "type": "196"}], "meta-type": "object"}, ` +
+	`{"name": "[89]", "element-type": "89", "meta-type": "array"}, ` +
+	`{"name": "89", "members": [{"name": "capability", "type": "198"}, {"name": "state", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "90", "members": [{"name": "capabilities", "type": "[89]"}], "meta-type": "object"}, ` +
+	`{"name": "91", "members": [{"name": "error", "type": "bool"}, {"name": "desc", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "92", "members": [{"name": "mode", "type": "199"}, {"name": "last-mode", "type": "199"}, {"name": "reason", "type": "200"}], "meta-type": "object"}, ` +
+	`{"name": "93", "members": [{"name": "uri", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "94", "members": [{"name": "calc-time-unit", "default": null, "type": "201"}], "meta-type": "object"}, ` +
+	`{"name": "95", "members": [{"name": "dirty-rate", "default": null, "type": "int"}, {"name": "status", "type": "202"}, {"name": "start-time", "type": "int"}, {"name": "calc-time", "type": "int"}, {"name": "calc-time-unit", "type": "201"}, {"name": "sample-pages", "type": "int"}, {"name": "mode", "type": "203"}, {"name": "vcpu-dirty-rate", "default": null, "type": "[204]"}], "meta-type": "object"}, ` +
 	`{"name": "[96]", "element-type": "96", "meta-type": "array"}, ` +
-	`{"name": "96", "members": [{"name": "name", "type": "str"}, {"name": "thread-id", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "97", "members": [{"name": "status", "default": null, "type": "199"}, {"name": "ram", "default": null, "type": "200"}, {"name": "vfio", "default": null, "type": "201"}, {"name": "xbzrle-cache", "default": null, "type": "202"}, {"name": "total-time", "default": null, "type": "int"}, {"name": "expected-downtime", "default": null, "type": "int"}, {"name": "downtime", "default": null, "type": "int"}, {"name": "setup-time", "default": null, "type": "int"}, {"name": "cpu-throttle-percentage", "default": null, "type": "int"}, {"name": "error-desc", "default": null, "type": "str"}, {"name": "blocked-reasons", "default": null, "type": "[str]"}, {"name": "postcopy-blocktime", "default": null, "type": "int"}, {"name": "postcopy-vcpu-blocktime", "default": null, "type": "[int]"}, {"name": "socket-address", "default": null, "type": "[203]"}, {"name": "dirty-limit-throttle-time-per-round", "default": null, "type": "int"}, {"name": "dirty-limit-ring-full-time", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "98", "members": [{"name": "instances", "type": "[99]"}], "meta-type": "object"}, ` +
+	`{"name": "96", "members": [{"name": "cpu-index", "type": "int"}, {"name": "limit-rate", "type": "int"}, {"name": "current-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "97", "members": [{"name": "cpu-index", "default": null, "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "98", "members": [{"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[99]", "element-type": "99", "meta-type": "array"}, ` +
-	`{"name": "99", "tag": "type", "variants": [{"case": "block-node", "type": "205"}, {"case": "chardev", "type": "206"}, {"case": "migration", "type": "0"}], "members": [{"name": "type", "type": "204"}], "meta-type": "object"}, ` +
-	`{"name": "100", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "101", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "102", "members": [{"name": "fdset-id", "default": null, "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "103", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "104", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[105]", "element-type": "105", "meta-type": "array"}, ` +
-	`{"name": "105", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fds", "type": "[207]"}], "meta-type": "object"}, ` +
-	`{"name": "106", "tag": "qom-type", "variants": [{"case": "iothread", "type": "209"}, {"case": "memory-backend-ram", "type": "210"}, {"case": "rng-builtin", "type": "211"}, {"case": "rng-random", "type": "212"}, {"case": "secret", "type": "213"}], "members": [{"name": "qom-type", "type": "208"}, {"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "107", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "99", "members": [{"name": "name", "type": "str"}, {"name": "thread-id", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "100", "members": [{"name": "status", "default": null, "type": "205"}, {"name": "ram", "default": null, "type": "206"}, {"name": "vfio", "default": null, "type": "207"}, {"name": "xbzrle-cache", "default": null, "type": "208"}, {"name": "total-time", "default": null, "type": "int"}, {"name": "expected-downtime", "default": null, "type": "int"}, {"name": "downtime", "default": null, "type": "int"}, {"name": "setup-time", "default": null, "type": "int"}, {"name": "cpu-throttle-percentage", "default": null, "type": "int"}, {"name": "error-desc", "default": null, "type": "str"}, {"name": "blocked-reasons", "default": null, "type": "[str]"}, {"name": "postcopy-blocktime", "default": null, "type": "int"}, {"name": "postcopy-vcpu-blocktime", "default": null, "type": "[int]"}, {"name": "socket-address", "default": null, "type": "[209]"}, {"name": "dirty-limit-throttle-time-per-round", "default": null, "type": "int"}, {"name": "dirty-limit-ring-full-time", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "101", "members": [{"name": "instances", "type": "[102]"}], "meta-type": "object"}, ` +
+	`{"name": "[102]", "element-type": "102", "meta-type": "array"}, ` +
+	`{"name": "102", "tag": "type", "variants": [{"case": "block-node", "type": "211"}, {"case": "chardev", "type": "212"}, {"case": "migration", "type": "0"}], "members": [{"name": "type", "type": "210"}], "meta-type": "object"}, ` +
+	`{"name": "103", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "104", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "105", "members": [{"name": "fdset-id", "default": null, "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "106", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "107", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "default": null, "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[108]", "element-type": "108", "meta-type": "array"}, ` +
-	`{"name": "108", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "size", "type": "int"}, {"name": "merge", "type": "bool"}, {"name": "dump", "type": "bool"}, {"name": "prealloc", "type": "bool"}, {"name": "share", "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "host-nodes", "type": "[int]"}, {"name": "policy", "type": "214"}], "meta-type": "object"}, ` +
-	`{"name": "[109]", "element-type": "109", "meta-type": "array"}, ` +
-	`{"name": "109", "tag": "type", "variants": [{"case": "dimm", "type": "216"}], "members": [{"name": "type", "type": "215"}], "meta-type": "object"}, ` +
-	`{"name": "110", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "111", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "112", "members": [{"name": "wakeup-suspend-support", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "113", "members": [{"name": "guid", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "114", "members": [{"name": "actual", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "115", "members": [{"name": "committed", "type": "int"}, {"name": "available", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "116", "members": [{"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[117]", "element-type": "117", "meta-type": "array"}, ` +
-	`{"name": "117", "members": [{"name": "name", "type": "str"}, {"name": "migration-safe", "default": null, "type": "bool"}, {"name": "static", "type": "bool"}, {"name": "unavailable-features", "default": null, "type": "[str]"}, {"name": "typename", "type": "str"}, {"name": "alias-of", "default": null, "type": "str"}, {"name": "deprecated", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "118", "members": [{"name": "human-readable-text", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "119", "members": [{"name": "mode", "type": "217"}, {"name": "filename", "default": null, "type": "str"}, {"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "120", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "121", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "122", "members": [{"name": "paging", "type": "bool"}, {"name": "protocol", "type": "str"}, {"name": "detach", "default": null, "type": "bool"}, {"name": "begin", "default": null, "type": "int"}, {"name": "length", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "218"}], "meta-type": "object"}, ` +
-	`{"name": "123", "members": [{"name": "status", "type": "219"}, {"name": "completed", "type": "int"}, {"name": "total", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "124", "members": [{"name": "result", "type": "123"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "125", "members": [{"name": "formats", "type": "[218]"}], "meta-type": "object"}, ` +
-	`{"name": "[126]", "element-type": "126", "meta-type": "array"}, ` +
-	`{"name": "126", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "slot", "type": "str"}, {"name": "slot-type", "type": "220"}, {"name": "source", "type": "int"}, {"name": "status", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[127]", "element-type": "127", "meta-type": "array"}, ` +
-	`{"name": "127", "tag": "driver", "variants": [{"case": "none", "type": "222"}], "members": [{"name": "id", "type": "str"}, {"name": "driver", "type": "221"}, {"name": "timer-period", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "128", "tag": "target", "variants": [{"case": "vcpu", "type": "225"}, {"case": "vm", "type": "0"}, {"case": "cryptodev", "type": "0"}], "members": [{"name": "target", "type": "223"}, {"name": "providers", "default": null, "type": "[224]"}], "meta-type": "object"}, ` +
-	`{"name": "[129]", "element-type": "129", "meta-type": "array"}, ` +
-	`{"name": "129", "members": [{"name": "provider", "type": "226"}, {"name": "qom-path", "default": null, "type": "str"}, {"name": "stats", "type": "[227]"}], "meta-type": "object"}, ` +
-	`{"name": "130", "members": [{"name": "provider", "default": null, "type": "226"}], "meta-type": "object"}, ` +
-	`{"name": "[131]", "element-type": "131", "meta-type": "array"}, ` +
-	`{"name": "131", "members": [{"name": "provider", "type": "226"}, {"name": "target", "type": "223"}, {"name": "stats", "type": "[228]"}], "meta-type": "object"}, ` +
+	`{"name": "108", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fds", "type": "[213]"}], "meta-type": "object"}, ` +
+	`{"name": "109", "tag": "qom-type", "variants": [{"case": "iothread", "type": "215"}, {"case": "memory-backend-ram", "type": "216"}, {"case": "rng-builtin", "type": "217"}, {"case": "rng-random", "type": "218"}, {"case": "secret", "type": "219"}], "members": [{"name": "qom-type", "type": "214"}, {"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "110", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[111]", "element-type": "111", "meta-type": "array"}, ` +
+	`{"name": "111", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "size", "type": "int"}, {"name": "merge", "type": "bool"}, {"name": "dump", "type": "bool"}, {"name": "prealloc", "type": "bool"}, {"name": "share", "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "host-nodes", "type": "[int]"}, {"name": "policy", "type": "220"}], "meta-type": "object"}, ` +
+	`{"name": "[112]", "element-type": "112", "meta-type": "array"}, ` +
+	`{"name": "112", "tag": "type", "variants": [{"case": "dimm", "type": "222"}], "members": [{"name": "type", "type": "221"}], "meta-type": "object"}, ` +
+	`{"name": "113", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "114", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "115", "members": [{"name": "wakeup-suspend-support", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "116", "members": [{"name": "guid", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "117", "members": [{"name": "actual", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "118", "members": [{"name": "value", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "119", "members": [{"name": "committed", "type": "int"}, {"name": "available", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "120", "members": [{"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "121", "members": [{"name": "human-readable-text", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[122]", "element-type": "122", "meta-type": "array"}, ` +
+	`{"name": "122", "members": [{"name": "name", "type": "str"}, {"name": "migration-safe", "default": null, "type": "bool"}, {"name": "static", "type": "bool"}, {"name": "unavailable-features", "default": null, "type": "[str]"}, {"name": "typename", "type": "str"}, {"name": "alias-of", "default": null, "type": "str"}, {"name": "deprecated", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "123", "members": [{"name": "type", "type": "223"}, {"name": "model", "type": "224"}], "meta-type": "object"}, ` +
+	`{"name": "124", "members": [{"name": "model", "type": "224"}], "meta-type": "object"}, ` +
+	`{"name": "125", "members": [{"name": "mode", "type": "225"}, {"name": "filename", "default": null, "type": "str"}, {"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "126", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "127", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "128", "members": [{"name": "paging", "type": "bool"}, {"name": "protocol", "type": "str"}, {"name": "detach", "default": null, "type": "bool"}, {"name": "begin", "default": null, "type": "int"}, {"name": "length", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "226"}], "meta-type": "object"}, ` +
+	`{"name": "129", "members": [{"name": "status", "type": "227"}, {"name": "completed", "type": "int"}, {"name": "total", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "130", "members": [{"name": "result", "type": "129"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "131", "members": [{"name": "formats", "type": "[226]"}], "meta-type": "object"}, ` +
 	`{"name": "[132]", "element-type": "132", "meta-type": "array"}, ` +
-	`{"name": "132", "members": [{"name": "path", "type": "str"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "132", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "slot", "type": "str"}, {"name": "slot-type", "type": "228"}, {"name": "source", "type": "int"}, {"name": "status", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[133]", "element-type": "133", "meta-type": "array"}, ` +
-	`{"name": "133", "members": [{"name": "id", "type": "str"}, {"name": "service", "type": "[229]"}, {"name": "client", "type": "[230]"}], "meta-type": "object"}, ` +
+	`{"name": "133", "tag": "driver", "variants": [{"case": "none", "type": "230"}], "members": [{"name": "id", "type": "str"}, {"name": "driver", "type": "229"}, {"name": "timer-period", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "134", "tag": "target", "variants": [{"case": "vcpu", "type": "233"}, {"case": "vm", "type": "0"}, {"case": "cryptodev", "type": "0"}], "members": [{"name": "target", "type": "231"}, {"name": "providers", "default": null, "type": "[232]"}], "meta-type": "object"}, ` +
+	`{"name": "[135]", "element-type": "135", "meta-type": "array"}, ` +
+	`{"name": "135", "members": [{"name": "provider", "type": "234"}, {"name": "qom-path", "default": null, "type": "str"}, {"name": "stats", "type": "[235]"}], "meta-type": "object"}, ` +
+	`{"name": "136", "members": [{"name": "provider", "default": null, "type": "234"}], "meta-type": "object"}, ` +
+	`{"name": "[137]", "element-type": "137", "meta-type": "array"}, ` +
+	`{"name": "137", "members": [{"name": "provider", "type": "234"}, {"name": "target", "type": "231"}, {"name": "stats", "type": "[236]"}], "meta-type": "object"}, ` +
+	`{"name": "[138]", "element-type": "138", "meta-type": "array"}, ` +
+	`{"name": "138", "members": [{"name": "path", "type": "str"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[139]", "element-type": "139", "meta-type": "array"}, ` +
+	`{"name": "139", "members": [{"name": "id", "type": "str"}, {"name": "service", "type": "[237]"}, {"name": "client", "type": "[238]"}], "meta-type": "object"}, ` +
 	`{"name": "bool", "json-type": "boolean", "meta-type": "builtin"}, ` +
-	`{"name": "134", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
-	`{"name": "135", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
-	`{"name": "136", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
+	`{"name": "140", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
+	`{"name": "141", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
+	`{"name": "142", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
 	`{"name": "int", "json-type": "int", "meta-type": "builtin"}, ` +
-	`{"name": "137", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
-	`{"name": "138", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[231]"}, {"name": "format-specific", "default": null, "type": "232"}, {"name": "backing-image", "default": null, "type": "138"}], "meta-type": "object"}, ` +
-	`{"name": "139", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[140]", "element-type": "140", "meta-type": "array"}, ` +
-	`{"name": "140", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "141", "members": [{"name": "rd_bytes", "type": "int"}, {"name": "wr_bytes", "type": "int"}, {"name": "zone_append_bytes", "type": "int"}, {"name": "unmap_bytes", "type": "int"}, {"name": "rd_operations", "type": "int"}, {"name": "wr_operations", "type": "int"}, {"name": "zone_append_operations", "type": "int"}, {"name": "flush_operations", "type": "int"}, {"name": "unmap_operations", "type": "int"}, {"name": "rd_total_time_ns", "type": "int"}, {"name": "wr_total_time_ns", "type": "int"}, {"name": "zone_append_total_time_ns", "type": "int"}, {"name": "flush_total_time_ns", "type": "int"}, {"name": "unmap_total_time_ns", "type": "int"}, {"name": "wr_highest_offset", "type": "int"}, {"name": "rd_merged", "type": "int"}, {"name": "wr_merged", "type": "int"}, {"name": "zone_append_merged", "type": "int"}, {"name": "unmap_merged", "type": "int"}, {"name": "idle_time_ns", "default": null, "type": "int"}, {"name": "failed_rd_operations", "type": "int"}, {"name": "failed_wr_operations", "type": "int"}, {"name": "failed_zone_append_operations", "type": "int"}, {"name": "failed_flush_operations", "type": "int"}, {"name": "failed_unmap_operations", "type": "int"}, {"name": "invalid_rd_operations", "type": "int"}, {"name": "invalid_wr_operations", "type": "int"}, {"name": "invalid_zone_append_operations", "type": "int"}, {"name": "invalid_flush_operations", "type": "int"}, {"name": "invalid_unmap_operations", "type": "int"}, {"name": "account_invalid", "type": "bool"}, {"name": "account_failed", "type": "bool"}, {"name": "timed_stats", "type": "[233]"}, {"name": "rd_latency_histogram", "default": null, "type": "234"}, {"name": "wr_latency_histogram", "default": null, "type": "234"}, {"name": "zone_append_latency_histogram", "default": null, "type": "234"}, {"name": "flush_latency_histogram", "default": null, "type": "234"}], "meta-type": "object"}, ` +
-	`{"name": "142", "tag": "driver", "variants": [{"case": "file", "type": "235"}, {"case": "null-co", "type": "0"}, {"case": "qcow2", "type": "0"}, {"case": "raw", "type": "0"}], "members": [{"name": "driver", "type": "143"}], "meta-type": "object"}, ` +
-	`{"name": "143", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw"]}, ` +
-	`{"name": "144", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
-	`{"name": "145", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "146", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "236"}, {"name": "aio", "default": null, "type": "237"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
-	`{"name": "147", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "148", "members": [{"name": "file", "type": "238"}, {"name": "backing", "default": null, "type": "239"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "149", "members": [{"name": "file", "type": "238"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "150", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
-	`{"name": "151", "tag": "type", "variants": [{"case": "file", "type": "241"}, {"case": "pipe", "type": "242"}, {"case": "socket", "type": "243"}, {"case": "pty", "type": "244"}, {"case": "null", "type": "245"}, {"case": "mux", "type": "246"}, {"case": "stdio", "type": "247"}, {"case": "ringbuf", "type": "248"}, {"case": "memory", "type": "248"}], "members": [{"name": "type", "type": "240"}], "meta-type": "object"}, ` +
-	`{"name": "[152]", "element-type": "152", "meta-type": "array"}, ` +
-	`{"name": "152", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
-	`{"name": "153", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "154", "members": [{"name": "held", "type": "bool"}, {"name": "thread", "default": null, "type": "str"}, {"name": "what", "default": null, "type": "str"}, {"name": "since", "default": null, "type": "int"}, {"name": "waiters", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[155]", "element-type": "155", "meta-type": "array"}, ` +
-	`{"name": "155", "members": [{"name": "name", "type": "str"}, {"name": "coroutines", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "156", "members": [{"name": "waiting", "type": "bool"}, {"name": "since", "default": null, "type": "int"}, {"name": "holding", "type": "[str]"}, {"name": "callbacks", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[157]", "element-type": "157", "meta-type": "array"}, ` +
-	`{"name": "157", "members": [{"name": "label", "type": "str"}, {"name": "queued", "type": "int"}, {"name": "unread", "type": "int"}, {"name": "stopped", "default": null, "type": "249"}, {"name": "command", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "any"}, {"name": "since", "default": null, "type": "int"}, {"name": "waits", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "158", "members": [{"name": "readline"}, {"name": "control"}], "meta-type": "enum", "values": ["readline", "control"]}, ` +
-	`{"name": "159", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
+	`{"name": "143", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
+	`{"name": "144", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[239]"}, {"name": "format-specific", "default": null, "type": "240"}, {"name": "backing-image", "default": null, "type": "144"}], "meta-type": "object"}, ` +
+	`{"name": "145", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[146]", "element-type": "146", "meta-type": "array"}, ` +
+	`{"name": "146", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "147", "members": [{"name": "rd_bytes", "type": "int"}, {"name": "wr_bytes", "type": "int"}, {"name": "zone_append_bytes", "type": "int"}, {"name": "unmap_bytes", "type": "int"}, {"name": "rd_operations", "type": "int"}, {"name": "wr_operations", "type": "int"}, {"name": "zone_append_operations", "type": "int"}, {"name": "flush_operations", "type": "int"}, {"name": "unmap_operations", "type": "int"}, {"name": "rd_total_time_ns", "type": "int"}, {"name": "wr_total_time_ns", "type": "int"}, {"name": "zone_append_total_time_ns", "type": "int"}, {"name": "flush_total_time_ns", "type": "int"}, {"name": "unmap_total_time_ns", "type": "int"}, {"name": "wr_highest_offset", "type": "int"}, {"name": "rd_merged", "type": "int"}, {"name": "wr_merged", "type": "int"}, {"name": "zone_append_merged", "type": "int"}, {"name": "unmap_merged", "type": "int"}, {"name": "idle_time_ns", "default": null, "type": "int"}, {"name": "failed_rd_operations", "type": "int"}, {"name": "failed_wr_operations", "type": "int"}, {"name": "failed_zone_append_operations", "type": "int"}, {"name": "failed_flush_operations", "type": "int"}, {"name": "failed_unmap_operations", "type": "int"}, {"name": "invalid_rd_operations", "type": "int"}, {"name": "invalid_wr_operations", "type": "int"}, {"name": "invalid_zone_append_operations", "type": "int"}, {"name": "invalid_flush_operations", "type": "int"}, {"name": "invalid_unmap_operations", "type": "int"}, {"name": "account_invalid", "type": "bool"}, {"name": "account_failed", "type": "bool"}, {"name": "timed_stats", "type": "[241]"}, {"name": "rd_latency_histogram", "default": null, "type": "242"}, {"name": "wr_latency_histogram", "default": null, "type": "242"}, {"name": "zone_append_latency_histogram", "default": null, "type": "242"}, {"name": "flush_latency_histogram", "default": null, "type": "242"}], "meta-type": "object"}, ` +
+	`{"name": "148", "tag": "driver", "variants": [{"case": "file", "type": "243"}, {"case": "null-co", "type": "0"}, {"case": "qcow2", "type": "0"}, {"case": "raw", "type": "0"}], "members": [{"name": "driver", "type": "149"}], "meta-type": "object"}, ` +
+	`{"name": "149", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw"]}, ` +
+	`{"name": "150", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
+	`{"name": "151", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "152", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "244"}, {"name": "aio", "default": null, "type": "245"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
+	`{"name": "153", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "154", "members": [{"name": "file", "type": "246"}, {"name": "backing", "default": null, "type": "247"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "155", "members": [{"name": "file", "type": "246"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "156", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
+	`{"name": "157", "tag": "type", "variants": [{"case": "file", "type": "249"}, {"case": "pipe", "type": "250"}, {"case": "socket", "type": "251"}, {"case": "pty", "type": "252"}, {"case": "null", "type": "253"}, {"case": "mux", "type": "254"}, {"case": "stdio", "type": "255"}, {"case": "ringbuf", "type": "256"}, {"case": "memory", "type": "256"}], "members": [{"name": "type", "type": "248"}], "meta-type": "object"}, ` +
+	`{"name": "[158]", "element-type": "158", "meta-type": "array"}, ` +
+	`{"name": "158", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
+	`{"name": "159", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "160", "members": [{"name": "held", "type": "bool"}, {"name": "thread", "default": null, "type": "str"}, {"name": "what", "default": null, "type": "str"}, {"name": "since", "default": null, "type": "int"}, {"name": "waiters", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[161]", "element-type": "161", "meta-type": "array"}, ` +
+	`{"name": "161", "members": [{"name": "name", "type": "str"}, {"name": "coroutines", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "162", "members": [{"name": "waiting", "type": "bool"}, {"name": "since", "default": null, "type": "int"}, {"name": "holding", "type": "[str]"}, {"name": "callbacks", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[163]", "element-type": "163", "meta-type": "array"}, ` +
+	`{"name": "163", "members": [{"name": "label", "type": "str"}, {"name": "queued", "type": "int"}, {"name": "unread", "type": "int"}, {"name": "stopped", "default": null, "type": "257"}, {"name": "command", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "any"}, {"name": "since", "default": null, "type": "int"}, {"name": "waits", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "164", "members": [{"name": "readline"}, {"name": "control"}], "meta-type": "enum", "values": ["readline", "control"]}, ` +
+	`{"name": "165", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
 	`{"name": "[str]", "element-type": "str", "meta-type": "array"}, ` +
-	`{"name": "160", "members": [{"name": "json-type", "type": "250"}], "meta-type": "object"}, ` +
-	`{"name": "161", "members": [{"name": "members", "type": "[251]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
-	`{"name": "162", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "163", "members": [{"name": "members", "type": "[252]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[253]"}], "meta-type": "object"}, ` +
-	`{"name": "164", "members": [{"name": "members", "type": "[254]"}], "meta-type": "object"}, ` +
-	`{"name": "165", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "166", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "167", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "168", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
-	`{"name": "169", "members": [{"name": "cpu-state", "type": "255"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "256"}], "meta-type": "object"}, ` +
-	`{"name": "[170]", "element-type": "170", "meta-type": "array"}, ` +
-	`{"name": "170", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[171]", "element-type": "171", "meta-type": "array"}, ` +
-	`{"name": "171", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "257"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[172]", "element-type": "172", "meta-type": "array"}, ` +
-	`{"name": "172", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "258"}, {"name": "id", "type": "259"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "260"}, {"name": "regions", "type": "[261]"}], "meta-type": "object"}, ` +
-	`{"name": "173", "members": [{"name": "reset"}, {"name": "shutdown"}, {"name": "poweroff"}, {"name": "pause"}, {"name": "debug"}, {"name": "none"}, {"name": "inject-nmi"}], "meta-type": "enum", "values": ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"]}, ` +
-	`{"name": "174", "members": [{"name": "reset"}, {"name": "shutdown"}], "meta-type": "enum", "values": ["reset", "shutdown"]}, ` +
-	`{"name": "175", "members": [{"name": "poweroff"}, {"name": "pause"}], "meta-type": "enum", "values": ["poweroff", "pause"]}, ` +
-	`{"name": "176", "members": [{"name": "pause"}, {"name": "shutdown"}, {"name": "exit-failure"}, {"name": "none"}], "meta-type": "enum", "values": ["pause", "shutdown", "exit-failure", "none"]}, ` +
-	`{"name": "177", "members": [{"name": "commit"}, {"name": "stream"}, {"name": "mirror"}, {"name": "backup"}, {"name": "create"}, {"name": "amend"}, {"name": "snapshot-load"}, {"name": "snapshot-save"}, {"name": "snapshot-delete"}], "meta-type": "enum", "values": ["commit", "stream", "mirror", "backup", "create", "amend", "snapshot-load", "snapshot-save", "snapshot-delete"]}, ` +
-	`{"name": "178", "members": [{"name": "undefined"}, {"name": "created"}, {"name": "running"}, {"name": "paused"}, {"name": "ready"}, {"name": "standby"}, {"name": "waiting"}, {"name": "pending"}, {"name": "aborting"}, {"name": "concluded"}, {"name": "null"}], "meta-type": "enum", "values": ["undefined", "created", "running", "paused", "ready", "standby", "waiting", "pending", "aborting", "concluded", "null"]}, ` +
-	`{"name": "179", "members": [{"name": "actively-synced", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "180", "members": [{"name": "nbd"}, {"name": "vhost-user-blk"}, {"name": "fuse"}, {"name": "vduse-blk"}], "meta-type": "enum", "values": ["nbd", "vhost-user-blk", "fuse", "vduse-blk"]}, ` +
-	`{"name": "181", "members": [{"name": "normal"}, {"name": "none"}, {"name": "all"}], "meta-type": "enum", "values": ["normal", "none", "all"]}, ` +
+	`{"name": "166", "members": [{"name": "json-type", "type": "258"}], "meta-type": "object"}, ` +
+	`{"name": "167", "members": [{"name": "members", "type": "[259]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
+	`{"name": "168", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "169", "members": [{"name": "members", "type": "[260]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[261]"}], "meta-type": "object"}, ` +
+	`{"name": "170", "members": [{"name": "members", "type": "[262]"}], "meta-type": "object"}, ` +
+	`{"name": "171", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "172", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "173", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "174", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
+	`{"name": "175", "members": [{"name": "cpu-state", "type": "263"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "264"}], "meta-type": "object"}, ` +
+	`{"name": "[176]", "element-type": "176", "meta-type": "array"}, ` +
+	`{"name": "176", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[177]", "element-type": "177", "meta-type": "array"}, ` +
+	`{"name": "177", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "265"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[178]", "element-type": "178", "meta-type": "array"}, ` +
+	`{"name": "178", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "266"}, {"name": "id", "type": "267"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "268"}, {"name": "regions", "type": "[269]"}], "meta-type": "object"}, ` +
+	`{"name": "179", "members": [{"name": "reset"}, {"name": "shutdown"}, {"name": "poweroff"}, {"name": "pause"}, {"name": "debug"}, {"name": "none"}, {"name": "inject-nmi"}], "meta-type": "enum", "values": ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"]}, ` +
+	`{"name": "180", "members": [{"name": "reset"}, {"name": "shutdown"}], "meta-type": "enum", "values": ["reset", "shutdown"]}, ` +
+	`{"name": "181", "members": [{"name": "poweroff"}, {"name": "pause"}], "meta-type": "enum", "values": ["poweroff", "pause"]}, ` +
+	`{"name": "182", "members": [{"name": "pause"}, {"name": "shutdown"}, {"name": "exit-failure"}, {"name": "none"}], "meta-type": "enum", "values": ["pause", "shutdown", "exit-failure", "none"]}, ` +
+	`{"name": "183", "members": [{"name": "commit"}, {"name": "stream"}, {"name": "mirror"}, {"name": "backup"}, {"name": "create"}, {"name": "amend"}, {"name": "snapshot-load"}, {"name": "snapshot-save"}, {"name": "snapshot-delete"}], "meta-type": "enum", "values": ["commit", "stream", "mirror", "backup", "create", "amend", "snapshot-load", "snapshot-save", "snapshot-delete"]}, ` +
+	`{"name": "184", "members": [{"name": "undefined"}, {"name": "created"}, {"name": "running"}, {"name": "paused"}, {"name": "ready"}, {"name": "standby"}, {"name": "waiting"}, {"name": "pending"}, {"name": "aborting"}, {"name": "concluded"}, {"name": "null"}], "meta-type": "enum", "values": ["undefined", "created", "running", "paused", "ready", "standby", "waiting", "pending", "aborting", "concluded", "null"]}, ` +
+	`{"name": "185", "members": [{"name": "actively-synced", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "186", "members": [{"name": "nbd"}, {"name": "vhost-user-blk"}, {"name": "fuse"}, {"name": "vduse-blk"}], "meta-type": "enum", "values": ["nbd", "vhost-user-blk", "fuse", "vduse-blk"]}, ` +
+	`{"name": "187", "members": [{"name": "normal"}, {"name": "none"}, {"name": "all"}], "meta-type": "enum", "values": ["normal", "none", "all"]}, ` +
 	`{"name": "[int]", "element-type": "int", "meta-type": "array"}, ` +
-	`{"name": "182", "members": [{"name": "half"}, {"name": "full"}], "meta-type": "enum", "values": ["half", "full"]}, ` +
-	`{"name": "183", "members": [{"name": "off"}, {"name": "on"}], "meta-type": "enum", "values": ["off", "on"]}, ` +
-	`{"name": "184", "tag": "type", "variants": [{"case": "passthrough", "type": "262"}, {"case": "emulator", "type": "263"}], "members": [{"name": "type", "type": "82"}], "meta-type": "object"}, ` +
-	`{"name": "185", "members": [{"name": "ipv4"}, {"name": "ipv6"}, {"name": "unix"}, {"name": "vsock"}, {"name": "unknown"}], "meta-type": "enum", "values": ["ipv4", "ipv6", "unix", "vsock", "unknown"]}, ` +
-	`{"name": "[186]", "element-type": "186", "meta-type": "array"}, ` +
-	`{"name": "186", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "185"}, {"name": "websocket", "type": "bool"}, {"name": "x509_dname", "default": null, "type": "str"}, {"name": "sasl_username", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "187", "members": [{"name": "client"}, {"name": "server"}, {"name": "unknown"}], "meta-type": "enum", "values": ["client", "server", "unknown"]}, ` +
-	`{"name": "[188]", "element-type": "188", "meta-type": "array"}, ` +
-	`{"name": "188", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "family", "type": "185"}, {"name": "connection-id", "type": "int"}, {"name": "channel-type", "type": "int"}, {"name": "channel-id", "type": "int"}, {"name": "tls", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "189", "members": [{"name": "default"}, {"name": "none"}], "meta-type": "enum", "values": ["default", "none"]}, ` +
-	`{"name": "190", "members": [{"name": "off"}, {"name": "on"}, {"name": "core"}, {"name": "es"}], "meta-type": "enum", "values": ["off", "on", "core", "es"]}, ` +
-	`{"name": "191", "members": [], "meta-type": "object"}, ` +
-	`{"name": "192", "members": [{"name": "xbzrle"}, {"name": "rdma-pin-all"}, {"name": "auto-converge"}, {"name": "zero-blocks", "features": ["deprecated"]}, {"name": "events"}, {"name": "postcopy-ram"}, {"name": "x-colo", "features": ["unstable"]}, {"name": "release-ram"}, {"name": "return-path"}, {"name": "pause-before-switchover"}, {"name": "multifd"}, {"name": "dirty-bitmaps"}, {"name": "postcopy-blocktime"}, {"name": "late-block-activate"}, {"name": "x-ignore-shared", "features": ["unstable"]}, {"name": "validate-uuid"}, {"name": "background-snapshot"}, {"name": "zero-copy-send"}, {"name": "postcopy-preempt"}, {"name": "switchover-ack"}, {"name": "dirty-limit"}, {"name": "mapped-ram"}], "meta-type": "enum", "values": ["xbzrle", "rdma-pin-all", "auto-converge", "zero-blocks", "events", "postcopy-ram", "x-colo", "release-ram", "return-path", "pause-before-switchover", "multifd", "dirty-bitmaps", "postcopy-blocktime", "late-block-activate", "x-ignore-shared", "validate-uuid", "background-snapshot", "zero-copy-send", "postcopy-preempt", "switchover-ack", "dirty-limit", "mapped-ram"]}, ` +
-	`{"name": "193", "members": [{"name": "none"}, {"name": "primary"}, {"name": "secondary"}], "meta-type": "enum", "values": ["none", "primary", "secondary"]}, ` +
-	`{"name": "194", "members": [{"name": "none"}, {"name": "request"}, {"name": "error"}, {"name": "processing"}], "meta-type": "enum", "values": ["none", "request", "error", "processing"]}, ` +
-	`{"name": "195", "members": [{"name": "second"}, {"name": "millisecond"}], "meta-type": "enum", "values": ["second", "millisecond"]}, ` +
-	`{"name": "196", "members": [{"name": "unstarted"}, {"name": "measuring"}, {"name": "measured"}], "meta-type": "enum", "values": ["unstarted", "measuring", "measured"]}, ` +
-	`{"name": "197", "members": [{"name": "page-sampling"}, {"name": "dirty-ring"}, {"name": "dirty-bitmap"}], "meta-type": "enum", "values": ["page-sampling", "dirty-ring", "dirty-bitmap"]}, ` +
-	`{"name": "[198]", "element-type": "198", "meta-type": "array"}, ` +
-	`{"name": "198", "members": [{"name": "id", "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "199", "members": [{"name": "none"}, {"name": "setup"}, {"name": "cancelling"}, {"name": "cancelled"}, {"name": "active"}, {"name": "postcopy-active"}, {"name": "postcopy-paused"}, {"name": "postcopy-recover-setup"}, {"name": "postcopy-recover"}, {"name": "completed"}, {"name": "failed"}, {"name": "colo"}, {"name": "pre-switchover"}, {"name": "device"}, {"name": "wait-unplug"}], "meta-type": "enum", "values": ["none", "setup", "cancelling", "cancelled", "active", "postcopy-active", "postcopy-paused", "postcopy-recover-setup", "postcopy-recover", "completed", "failed", "colo", "pre-switchover", "device", "wait-unplug"]}, ` +
-	`{"name": "200", "members": [{"name": "transferred", "type": "int"}, {"name": "remaining", "type": "int"}, {"name": "total", "type": "int"}, {"name": "duplicate", "type": "int"}, {"name": "normal", "type": "int"}, {"name": "normal-bytes", "type": "int"}, {"name": "dirty-pages-rate", "type": "int"}, {"name": "mbps", "type": "number"}, {"name": "dirty-sync-count", "type": "int"}, {"name": "postcopy-requests", "type": "int"}, {"name": "page-size", "type": "int"}, {"name": "multifd-bytes", "type": "int"}, {"name": "pages-per-second", "type": "int"}, {"name": "precopy-bytes", "type": "int"}, {"name": "downtime-bytes", "type": "int"}, {"name": "postcopy-bytes", "type": "int"}, {"name": "dirty-sync-missed-zero-copy", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "201", "members": [{"name": "transferred", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "202", "members": [{"name": "cache-size", "type": "int"}, {"name": "bytes", "type": "int"}, {"name": "pages", "type": "int"}, {"name": "cache-miss", "type": "int"}, {"name": "cache-miss-rate", "type": "number"}, {"name": "encoding-rate", "type": "number"}, {"name": "overflow", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[203]", "element-type": "203", "meta-type": "array"}, ` +
-	`{"name": "203", "tag": "type", "variants": [{"case": "inet", "type": "265"}, {"case": "unix", "type": "266"}, {"case": "fd", "type": "267"}], "members": [{"name": "type", "type": "264"}], "meta-type": "object"}, ` +
-	`{"name": "204", "members": [{"name": "block-node"}, {"name": "chardev"}, {"name": "migration"}], "meta-type": "enum", "values": ["block-node", "chardev", "migration"]}, ` +
-	`{"name": "205", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "206", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[207]", "element-type": "207", "meta-type": "array"}, ` +
-	`{"name": "207", "members": [{"name": "fd", "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "208", "members": [{"name": "iothread"}, {"name": "memory-backend-ram"}, {"name": "rng-builtin"}, {"name": "rng-random"}, {"name": "secret"}], "meta-type": "enum", "values": ["iothread", "memory-backend-ram", "rng-builtin", "rng-random", "secret"]}, ` +
-	`{"name": "209", "members": [{"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "thread-pool-min", "default": null, "type": "int"}, {"name": "thread-pool-max", "default": null, "type": "int"}, {"name": "poll-max-ns", "default": null, "type": "int"}, {"name": "poll-grow", "default": null, "type": "int"}, {"name": "poll-shrink", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "210", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "214"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "211", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}], "meta-type": "object"}, ` +
-	`{"name": "212", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}, {"name": "filename", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "213", "members": [{"name": "format", "default": null, "type": "268"}, {"name": "keyid", "default": null, "type": "str"}, {"name": "iv", "default": null, "type": "str"}, {"name": "data", "default": null, "type": "str"}, {"name": "file", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "214", "members": [{"name": "default"}, {"name": "preferred"}, {"name": "bind"}, {"name": "interleave"}], "meta-type": "enum", "values": ["default", "preferred", "bind", "interleave"]}, ` +
-	`{"name": "215", "members": [{"name": "dimm"}], "meta-type": "enum", "values": ["dimm"]}, ` +
-	`{"name": "216", "members": [{"name": "data", "type": "269"}], "meta-type": "object"}, ` +
-	`{"name": "217", "members": [{"name": "none"}, {"name": "record"}, {"name": "play"}], "meta-type": "enum", "values": ["none", "record", "play"]}, ` +
-	`{"name": "218", "members": [{"name": "elf"}, {"name": "kdump-zlib"}, {"name": "kdump-lzo"}, {"name": "kdump-snappy"}, {"name": "kdump-raw-zlib"}, {"name": "kdump-raw-lzo"}, {"name": "kdump-raw-snappy"}, {"name": "win-dmp"}], "meta-type": "enum", "values": ["elf", "kdump-zlib", "kdump-lzo", "kdump-snappy", "kdump-raw-zlib", "kdump-raw-lzo", "kdump-raw-snappy", "win-dmp"]}, ` +
-	`{"name": "219", "members": [{"name": "none"}, {"name": "active"}, {"name": "completed"}, {"name": "failed"}], "meta-type": "enum", "values": ["none", "active", "completed", "failed"]}, ` +
-	`{"name": "[218]", "element-type": "218", "meta-type": "array"}, ` +
-	`{"name": "220", "members": [{"name": "DIMM"}, {"name": "CPU"}], "meta-type": "enum", "values": ["DIMM", "CPU"]}, ` +
-	`{"name": "221", "members": [{"name": "none"}], "meta-type": "enum", "values": ["none"]}, ` +
-	`{"name": "222", "members": [{"name": "in", "default": null, "type": "270"}, {"name": "out", "default": null, "type": "270"}], "meta-type": "object"}, ` +
-	`{"name": "223", "members": [{"name": "vm"}, {"name": "vcpu"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["vm", "vcpu", "cryptodev"]}, ` +
-	`{"name": "[224]", "element-type": "224", "meta-type": "array"}, ` +
-	`{"name": "224", "members": [{"name": "provider", "type": "226"}, {"name": "names", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "225", "members": [{"name": "vcpus", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "226", "members": [{"name": "kvm"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["kvm", "cryptodev"]}, ` +
-	`{"name": "[227]", "element-type": "227", "meta-type": "array"}, ` +
-	`{"name": "227", "members": [{"name": "name", "type": "str"}, {"name": "value", "type": "271"}], "meta-type": "object"}, ` +
-	`{"name": "[228]", "element-type": "228", "meta-type": "array"}, ` +
-	`{"name": "228", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "272"}, {"name": "unit", "default": null, "type": "273"}, {"name": "base", "default": null, "type": "int"}, {"name": "exponent", "type": "int"}, {"name": "bucket-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[229]", "element-type": "229", "meta-type": "array"}, ` +
-	`{"name": "229", "members": [{"name": "cipher"}, {"name": "hash"}, {"name": "mac"}, {"name": "aead"}, {"name": "akcipher"}], "meta-type": "enum", "values": ["cipher", "hash", "mac", "aead", "akcipher"]}, ` +
-	`{"name": "[230]", "element-type": "230", "meta-type": "array"}, ` +
-	`{"name": "230", "members": [{"name": "queue", "type": "int"}, {"name": "type", "type": "274"}], "meta-type": "object"}, ` +
-	`{"name": "[231]", "element-type": "231", "meta-type": "array"}, ` +
-	`{"name": "231", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "232", "tag": "type", "variants": [{"case": "qcow2", "type": "276"}, {"case": "file", "type": "277"}], "members": [{"name": "type", "type": "275"}], "meta-type": "object"}, ` +
-	`{"name": "[233]", "element-type": "233", "meta-type": "array"}, ` +
-	`{"name": "233", "members": [{"name": "interval_length", "type": "int"}, {"name": "min_rd_latency_ns", "type": "int"}, {"name": "max_rd_latency_ns", "type": "int"}, {"name": "avg_rd_latency_ns", "type": "int"}, {"name": "min_wr_latency_ns", "type": "int"}, {"name": "max_wr_latency_ns", "type": "int"}, {"name": "avg_wr_latency_ns", "type": "int"}, {"name": "min_zone_append_latency_ns", "type": "int"}, {"name": "max_zone_append_latency_ns", "type": "int"}, {"name": "avg_zone_append_latency_ns", "type": "int"}, {"name": "min_flush_latency_ns", "type": "int"}, {"name": "max_flush_latency_ns", "type": "int"}, {"name": "avg_flush_latency_ns", "type": "int"}, {"name": "avg_rd_queue_depth", "type": "number"}, {"name": "avg_wr_queue_depth", "type": "number"}, {"name": "avg_zone_append_queue_depth", "type": "number"}], "meta-type": "object"}, ` +
-	`{"name": "234", "members": [{"name": "boundaries", "type": "[int]"}, {"name": "bins", "type": "[int]"}], "meta-type": "object"}, ` +
-	`{"name": "235", "members": [{"name": "discard-nb-ok", "type": "int"}, {"name": "discard-nb-failed", "type": "int"}, {"name": "discard-bytes-ok", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "236", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
-	`{"name": "237", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
-	`{"name": "238", "members": [{"type": "9"}, {"type": "str"}], "meta-type": "alternate"}, ` +
-	`{"name": "239", "members": [{"type": "9"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
-	`{"name": "240", "members": [{"name": "file"}, {"name": "pipe"}, {"name": "socket"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "pipe", "socket", "pty", "null", "mux", "stdio", "ringbuf", "memory"]}, ` +
-	`{"name": "241", "members": [{"name": "data", "type": "278"}], "meta-type": "object"}, ` +
-	`{"name": "242", "members": [{"name": "data", "type": "279"}], "meta-type": "object"}, ` +
-	`{"name": "243", "members": [{"name": "data", "type": "280"}], "meta-type": "object"}, ` +
-	`{"name": "244", "members": [{"name": "data", "type": "281"}], "meta-type": "object"}, ` +
-	`{"name": "245", "members": [{"name": "data", "type": "282"}], "meta-type": "object"}, ` +
-	`{"name": "246", "members": [{"name": "data", "type": "283"}], "meta-type": "object"}, ` +
-	`{"name": "247", "members": [{"name": "data", "type": "284"}], "meta-type": "object"}, ` +
-	`{"name": "248", "members": [{"name": "data", "type": "285"}], "meta-type": "object"}, ` +
-	`{"name": "249", "members": [{"name": "queue"}, {"name": "output"}], "meta-type": "enum", "values": ["queue", "output"]}, ` +
-	`{"name": "250", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
-	`{"name": "[251]", "element-type": "251", "meta-type": "array"}, ` +
-	`{"name": "251", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[252]", "element-type": "252", "meta-type": "array"}, ` +
-	`{"name": "252", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[253]", "element-type": "253", "meta-type": "array"}, ` +
-	`{"name": "253", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[254]", "element-type": "254", "meta-type": "array"}, ` +
-	`{"name": "254", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "255", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
-	`{"name": "256", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
-	`{"name": "257", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
-	`{"name": "258", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "259", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "260", "members": [{"name": "bus", "type": "286"}, {"name": "devices", "default": null, "type": "[172]"}], "meta-type": "object"}, ` +
+	`{"name": "188", "members": [{"name": "half"}, {"name": "full"}], "meta-type": "enum", "values": ["half", "full"]}, ` +
+	`{"name": "189", "members": [{"name": "off"}, {"name": "on"}], "meta-type": "enum", "values": ["off", "on"]}, ` +
+	`{"name": "190", "tag": "type", "variants": [{"case": "passthrough", "type": "270"}, {"case": "emulator", "type": "271"}], "members": [{"name": "type", "type": "83"}], "meta-type": "object"}, ` +
+	`{"name": "191", "members": [{"name": "ipv4"}, {"name": "ipv6"}, {"name": "unix"}, {"name": "vsock"}, {"name": "unknown"}], "meta-type": "enum", "values": ["ipv4", "ipv6", "unix", "vsock", "unknown"]}, ` +
+	`{"name": "[192]", "element-type": "192", "meta-type": "array"}, ` +
+	`{"name": "192", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "191"}, {"name": "websocket", "type": "bool"}, {"name": "x509_dname", "default": null, "type": "str"}, {"name": "sasl_username", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "193", "members": [{"name": "client"}, {"name": "server"}, {"name": "unknown"}], "meta-type": "enum", "values": ["client", "server", "unknown"]}, ` +
+	`{"name": "[194]", "element-type": "194", "meta-type": "array"}, ` +
+	`{"name": "194", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "family", "type": "191"}, {"name": "connection-id", "type": "int"}, {"name": "channel-type", "type": "int"}, {"name": "channel-id", "type": "int"}, {"name": "tls", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "195", "members": [{"name": "default"}, {"name": "none"}], "meta-type": "enum", "values": ["default", "none"]}, ` +
+	`{"name": "196", "members": [{"name": "off"}, {"name": "on"}, {"name": "core"}, {"name": "es"}], "meta-type": "enum", "values": ["off", "on", "core", "es"]}, ` +
+	`{"name": "197", "members": [], "meta-type": "object"}, ` +
+	`{"name": "198", "members": [{"name": "xbzrle"}, {"name": "rdma-pin-all"}, {"name": "auto-converge"}, {"name": "zero-blocks", "features": ["deprecated"]}, {"name": "events"}, {"name": "postcopy-ram"}, {"name": "x-colo", "features": ["unstable"]}, {"name": "release-ram"}, {"name": "return-path"}, {"name": "pause-before-switchover"}, {"name": "multifd"}, {"name": "dirty-bitmaps"}, {"name": "postcopy-blocktime"}, {"name": "late-block-activate"}, {"name": "x-ignore-shared", "features": ["unstable"]}, {"name": "validate-uuid"}, {"name": "background-snapshot"}, {"name": "zero-copy-send"}, {"name": "postcopy-preempt"}, {"name": "switchover-ack"}, {"name": "dirty-limit"}, {"name": "mapped-ram"}], "meta-type": "enum", "values": ["xbzrle", "rdma-pin-all", "auto-converge", "zero-blocks", "events", "postcopy-ram", "x-colo", "release-ram", "return-path", "pause-before-switchover", "multifd", "dirty-bitmaps", "postcopy-blocktime", "late-block-activate", "x-ignore-shared", "validate-uuid", "background-snapshot", "zero-copy-send", "postcopy-preempt", "switchover-ack", "dirty-limit", "mapped-ram"]}, ` +
+	`{"name": "199", "members": [{"name": "none"}, {"name": "primary"}, {"name": "secondary"}], "meta-type": "enum", "values": ["none", "primary", "secondary"]}, ` +
+	`{"name": "200", "members": [{"name": "none"}, {"name": "request"}, {"name": "error"}, {"name": "processing"}], "meta-type": "enum", "values": ["none", "request", "error", "processing"]}, ` +
+	`{"name": "201", "members": [{"name": "second"}, {"name": "millisecond"}], "meta-type": "enum", "values": ["second", "millisecond"]}, ` +
+	`{"name": "202", "members": [{"name": "unstarted"}, {"name": "measuring"}, {"name": "measured"}], "meta-type": "enum", "values": ["unstarted", "measuring", "measured"]}, ` +
+	`{"name": "203", "members": [{"name": "page-sampling"}, {"name": "dirty-ring"}, {"name": "dirty-bitmap"}], "meta-type": "enum", "values": ["page-sampling", "dirty-ring", "dirty-bitmap"]}, ` +
+	`{"name": "[204]", "element-type": "204", "meta-type": "array"}, ` +
+	`{"name": "204", "members": [{"name": "id", "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "205", "members": [{"name": "none"}, {"name": "setup"}, {"name": "cancelling"}, {"name": "cancelled"}, {"name": "active"}, {"name": "postcopy-active"}, {"name": "postcopy-paused"}, {"name": "postcopy-recover-setup"}, {"name": "postcopy-recover"}, {"name": "completed"}, {"name": "failed"}, {"name": "colo"}, {"name": "pre-switchover"}, {"name": "device"}, {"name": "wait-unplug"}], "meta-type": "enum", "values": ["none", "setup", "cancelling", "cancelled", "active", "postcopy-active", "postcopy-paused", "postcopy-recover-setup", "postcopy-recover", "completed", "failed", "colo", "pre-switchover", "device", "wait-unplug"]}, ` +
+	`{"name": "206", "members": [{"name": "transferred", "type": "int"}, {"name": "remaining", "type": "int"}, {"name": "total", "type": "int"}, {"name": "duplicate", "type": "int"}, {"name": "normal", "type": "int"}, {"name": "normal-bytes", "type": "int"}, {"name": "dirty-pages-rate", "type": "int"}, {"name": "mbps", "type": "number"}, {"name": "dirty-sync-count", "type": "int"}, {"name": "postcopy-requests", "type": "int"}, {"name": "page-size", "type": "int"}, {"name": "multifd-bytes", "type": "int"}, {"name": "pages-per-second", "type": "int"}, {"name": "precopy-bytes", "type": "int"}, {"name": "downtime-bytes", "type": "int"}, {"name": "postcopy-bytes", "type": "int"}, {"name": "dirty-sync-missed-zero-copy", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "207", "members": [{"name": "transferred", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "208", "members": [{"name": "cache-size", "type": "int"}, {"name": "bytes", "type": "int"}, {"name": "pages", "type": "int"}, {"name": "cache-miss", "type": "int"}, {"name": "cache-miss-rate", "type": "number"}, {"name": "encoding-rate", "type": "number"}, {"name": "overflow", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[209]", "element-type": "209", "meta-type": "array"}, ` +
+	`{"name": "209", "tag": "type", "variants": [{"case": "inet", "type": "273"}, {"case": "unix", "type": "274"}, {"case": "fd", "type": "275"}], "members": [{"name": "type", "type": "272"}], "meta-type": "object"}, ` +
+	`{"name": "210", "members": [{"name": "block-node"}, {"name": "chardev"}, {"name": "migration"}], "meta-type": "enum", "values": ["block-node", "chardev", "migration"]}, ` +
+	`{"name": "211", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "212", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[213]", "element-type": "213", "meta-type": "array"}, ` +
+	`{"name": "213", "members": [{"name": "fd", "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "214", "members": [{"name": "iothread"}, {"name": "memory-backend-ram"}, {"name": "rng-builtin"}, {"name": "rng-random"}, {"name": "secret"}], "meta-type": "enum", "values": ["iothread", "memory-backend-ram", "rng-builtin", "rng-random", "secret"]}, ` +
+	`{"name": "215", "members": [{"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "thread-pool-min", "default": null, "type": "int"}, {"name": "thread-pool-max", "default": null, "type": "int"}, {"name": "poll-max-ns", "default": null, "type": "int"}, {"name": "poll-grow", "default": null, "type": "int"}, {"name": "poll-shrink", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "216", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "220"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "217", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}], "meta-type": "object"}, ` +
+	`{"name": "218", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}, {"name": "filename", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "219", "members": [{"name": "format", "default": null, "type": "276"}, {"name": "keyid", "default": null, "type": "str"}, {"name": "iv", "default": null, "type": "str"}, {"name": "data", "default": null, "type": "str"}, {"name": "file", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "220", "members": [{"name": "default"}, {"name": "preferred"}, {"name": "bind"}, {"name": "interleave"}], "meta-type": "enum", "values": ["default", "preferred", "bind", "interleave"]}, ` +
+	`{"name": "221", "members": [{"name": "dimm"}], "meta-type": "enum", "values": ["dimm"]}, ` +
+	`{"name": "222", "members": [{"name": "data", "type": "277"}], "meta-type": "object"}, ` +
+	`{"name": "223", "members": [{"name": "static"}, {"name": "full"}], "meta-type": "enum", "values": ["static", "full"]}, ` +
+	`{"name": "224", "members": [{"name": "name", "type": "str"}, {"name": "props", "default": null, "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "225", "members": [{"name": "none"}, {"name": "record"}, {"name": "play"}], "meta-type": "enum", "values": ["none", "record", "play"]}, ` +
+	`{"name": "226", "members": [{"name": "elf"}, {"name": "kdump-zlib"}, {"name": "kdump-lzo"}, {"name": "kdump-snappy"}, {"name": "kdump-raw-zlib"}, {"name": "kdump-raw-lzo"}, {"name": "kdump-raw-snappy"}, {"name": "win-dmp"}], "meta-type": "enum", "values": ["elf", "kdump-zlib", "kdump-lzo", "kdump-snappy", "kdump-raw-zlib", "kdump-raw-lzo", "kdump-raw-snappy", "win-dmp"]}, ` +
+	`{"name": "227", "members": [{"name": "none"}, {"name": "active"}, {"name": "completed"}, {"name": "failed"}], "meta-type": "enum", "values": ["none", "active", "completed", "failed"]}, ` +
+	`{"name": "[226]", "element-type": "226", "meta-type": "array"}, ` +
+	`{"name": "228", "members": [{"name": "DIMM"}, {"name": "CPU"}], "meta-type": "enum", "values": ["DIMM", "CPU"]}, ` +
+	`{"name": "229", "members": [{"name": "none"}], "meta-type": "enum", "values": ["none"]}, ` +
+	`{"name": "230", "members": [{"name": "in", "default": null, "type": "278"}, {"name": "out", "default": null, "type": "278"}], "meta-type": "object"}, ` +
+	`{"name": "231", "members": [{"name": "vm"}, {"name": "vcpu"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["vm", "vcpu", "cryptodev"]}, ` +
+	`{"name": "[232]", "element-type": "232", "meta-type": "array"}, ` +
+	`{"name": "232", "members": [{"name": "provider", "type": "234"}, {"name": "names", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "233", "members": [{"name": "vcpus", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "234", "members": [{"name": "kvm"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["kvm", "cryptodev"]}, ` +
+	`{"name": "[235]", "element-type": "235", "meta-type": "array"}, ` +
+	`{"name": "235", "members": [{"name": "name", "type": "str"}, {"name": "value", "type": "279"}], "meta-type": "object"}, ` +
+	`{"name": "[236]", "element-type": "236", "meta-type": "array"}, ` +
+	`{"name": "236", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "280"}, {"name": "unit", "default": null, "type": "281"}, {"name": "base", "default": null, "type": "int"}, {"name": "exponent", "type": "int"}, {"name": "bucket-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[237]", "element-type": "237", "meta-type": "array"}, ` +
+	`{"name": "237", "members": [{"name": "cipher"}, {"name": "hash"}, {"name": "mac"}, {"name": "aead"}, {"name": "akcipher"}], "meta-type": "enum", "values": ["cipher", "hash", "mac", "aead", "akcipher"]}, ` +
+	`{"name": "[238]", "element-type": "238", "meta-type": "array"}, ` +
+	`{"name": "238", "members": [{"name": "queue", "type": "int"}, {"name": "type", "type": "282"}], "meta-type": "object"}, ` +
+	`{"name": "[239]", "element-type": "239", "meta-type": "array"}, ` +
+	`{"name": "239", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "240", "tag": "type", "variants": [{"case": "qcow2", "type": "284"}, {"case": "file", "type": "285"}], "members": [{"name": "type", "type": "283"}], "meta-type": "object"}, ` +
+	`{"name": "[241]", "element-type": "241", "meta-type": "array"}, ` +
+	`{"name": "241", "members": [{"name": "interval_length", "type": "int"}, {"name": "min_rd_latency_ns", "type": "int"}, {"name": "max_rd_latency_ns", "type": "int"}, {"name": "avg_rd_latency_ns", "type": "int"}, {"name": "min_wr_latency_ns", "type": "int"}, {"name": "max_wr_latency_ns", "type": "int"}, {"name": "avg_wr_latency_ns", "type": "int"}, {"name": "min_zone_append_latency_ns", "type": "int"}, {"name": "max_zone_append_latency_ns", "type": "int"}, {"name": "avg_zone_append_latency_ns", "type": "int"}, {"name": "min_flush_latency_ns", "type": "int"}, {"name": "max_flush_latency_ns", "type": "int"}, {"name": "avg_flush_latency_ns", "type": "int"}, {"name": "avg_rd_queue_depth", "type": "number"}, {"name": "avg_wr_queue_depth", "type": "number"}, {"name": "avg_zone_append_queue_depth", "type": "number"}], "meta-type": "object"}, ` +
+	`{"name": "242", "members": [{"name": "boundaries", "type": "[int]"}, {"name": "bins", "type": "[int]"}], "meta-type": "object"}, ` +
+	`{"name": "243", "members": [{"name": "discard-nb-ok", "type": "int"}, {"name": "discard-nb-failed", "type": "int"}, {"name": "discard-bytes-ok", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "244", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
+	`{"name": "245", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
+	`{"name": "246", "members": [{"type": "9"}, {"type": "str"}], "meta-type": "alternate"}, ` +
+	`{"name": "247", "members": [{"type": "9"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
+	`{"name": "248", "members": [{"name": "file"}, {"name": "pipe"}, {"name": "socket"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "pipe", "socket", "pty", "null", "mux", "stdio", "ringbuf", "memory"]}, ` +
+	`{"name": "249", "members": [{"name": "data", "type": "286"}], "meta-type": "object"}, ` +
+	`{"name": "250", "members": [{"name": "data", "type": "287"}], "meta-type": "object"}, ` +
+	`{"name": "251", "members": [{"name": "data", "type": "288"}], "meta-type": "object"}, ` +
+	`{"name": "252", "members": [{"name": "data", "type": "289"}], "meta-type": "object"}, ` +
+	`{"name": "253", "members": [{"name": "data", "type": "290"}], "meta-type": "object"}, ` +
+	`{"name": "254", "members": [{"name": "data", "type": "291"}], "meta-type": "object"}, ` +
+	`{"name": "255", "members": [{"name": "data", "type": "292"}], "meta-type": "object"}, ` +
+	`{"name": "256", "members": [{"name": "data", "type": "293"}], "meta-type": "object"}, ` +
+	`{"name": "257", "members": [{"name": "queue"}, {"name": "output"}], "meta-type": "enum", "values": ["queue", "output"]}, ` +
+	`{"name": "258", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
+	`{"name": "[259]", "element-type": "259", "meta-type": "array"}, ` +
+	`{"name": "259", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[260]", "element-type": "260", "meta-type": "array"}, ` +
+	`{"name": "260", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
 	`{"name": "[261]", "element-type": "261", "meta-type": "array"}, ` +
-	`{"name": "261", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "262", "members": [{"name": "data", "type": "287"}], "meta-type": "object"}, ` +
-	`{"name": "263", "members": [{"name": "data", "type": "288"}], "meta-type": "object"}, ` +
+	`{"name": "261", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[262]", "element-type": "262", "meta-type": "array"}, ` +
+	`{"name": "262", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "263", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
+	`{"name": "264", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
+	`{"name": "265", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
+	`{"name": "266", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "267", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "268", "members": [{"name": "bus", "type": "294"}, {"name": "devices", "default": null, "type": "[178]"}], "meta-type": "object"}, ` +
+	`{"name": "[269]", "element-type": "269", "meta-type": "array"}, ` +
+	`{"name": "269", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "270", "members": [{"name": "data", "type": "295"}], "meta-type": "object"}, ` +
+	`{"name": "271", "members": [{"name": "data", "type": "296"}], "meta-type": "object"}, ` +
 	`{"name": "number", "json-type": "number", "meta-type": "builtin"}, ` +
-	`{"name": "264", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
-	`{"name": "265", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "266", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "267", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "268", "members": [{"name": "raw"}, {"name": "base64"}], "meta-type": "enum", "values": ["raw", "base64"]}, ` +
-	`{"name": "269", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "addr", "type": "int"}, {"name": "size", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "node", "type": "int"}, {"name": "memdev", "type": "str"}, {"name": "hotplugged", "type": "bool"}, {"name": "hotpluggable", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "270", "members": [{"name": "mixing-engine", "default": null, "type": "bool"}, {"name": "fixed-settings", "default": null, "type": "bool"}, {"name": "frequency", "default": null, "type": "int"}, {"name": "channels", "default": null, "type": "int"}, {"name": "voices", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "289"}, {"name": "buffer-length", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "271", "members": [{"type": "int"}, {"type": "bool"}, {"type": "[int]"}], "meta-type": "alternate"}, ` +
-	`{"name": "272", "members": [{"name": "cumulative"}, {"name": "instant"}, {"name": "peak"}, {"name": "linear-histogram"}, {"name": "log2-histogram"}], "meta-type": "enum", "values": ["cumulative", "instant", "peak", "linear-histogram", "log2-histogram"]}, ` +
-	`{"name": "273", "members": [{"name": "bytes"}, {"name": "seconds"}, {"name": "cycles"}, {"name": "boolean"}], "meta-type": "enum", "values": ["bytes", "seconds", "cycles", "boolean"]}, ` +
-	`{"name": "274", "members": [{"name": "builtin"}, {"name": "vhost-user"}, {"name": "lkcf"}], "meta-type": "enum", "values": ["builtin", "vhost-user", "lkcf"]}, ` +
-	`{"name": "275", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
-	`{"name": "276", "members": [{"name": "data", "type": "290"}], "meta-type": "object"}, ` +
-	`{"name": "277", "members": [{"name": "data", "type": "291"}], "meta-type": "object"}, ` +
+	`{"name": "272", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
+	`{"name": "273", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "274", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "275", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "276", "members": [{"name": "raw"}, {"name": "base64"}], "meta-type": "enum", "values": ["raw", "base64"]}, ` +
+	`{"name": "277", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "addr", "type": "int"}, {"name": "size", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "node", "type": "int"}, {"name": "memdev", "type": "str"}, {"name": "hotplugged", "type": "bool"}, {"name": "hotpluggable", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "278", "members": [{"name": "mixing-engine", "default": null, "type": "bool"}, {"name": "fixed-settings", "default": null, "type": "bool"}, {"name": "frequency", "default": null, "type": "int"}, {"name": "channels", "default": null, "type": "int"}, {"name": "voices", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "297"}, {"name": "buffer-length", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "279", "members": [{"type": "int"}, {"type": "bool"}, {"type": "[int]"}], "meta-type": "alternate"}, ` +
+	`{"name": "280", "members": [{"name": "cumulative"}, {"name": "instant"}, {"name": "peak"}, {"name": "linear-histogram"}, {"name": "log2-histogram"}], "meta-type": "enum", "values": ["cumulative", "instant", "peak", "linear-histogram", "log2-histogram"]}, ` +
+	`{"name": "281", "members": [{"name": "bytes"}, {"name": "seconds"}, {"name": "cycles"}, {"name": "boolean"}], "meta-type": "enum", "values": ["bytes", "seconds", "cycles", "boolean"]}, ` +
+	`{"name": "282", "members": [{"name": "builtin"}, {"name": "vhost-user"}, {"name": "lkcf"}], "meta-type": "enum", "values": ["builtin", "vhost-user", "lkcf"]}, ` +
+	`{"name": "283", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
+	`{"name": "284", "members": [{"name": "data", "type": "298"}], "meta-type": "object"}, ` +
+	`{"name": "285", "members": [{"name": "data", "type": "299"}], "meta-type": "object"}, ` +
 	`{"name": "null", "json-type": "null", "meta-type": "builtin"}, ` +
-	`{"name": "278", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "279", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "280", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "292"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "281", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "282", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "283", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "284", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "285", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "286", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "293"}, {"name": "memory_range", "type": "293"}, {"name": "prefetchable_range", "type": "293"}], "meta-type": "object"}, ` +
-	`{"name": "287", "members": [{"name": "path", "default": null, "type": "str"}, {"name": "cancel-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "288", "members": [{"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "289", "members": [{"name": "u8"}, {"name": "s8"}, {"name": "u16"}, {"name": "s16"}, {"name": "u32"}, {"name": "s32"}, {"name": "f32"}], "meta-type": "enum", "values": ["u8", "s8", "u16", "s16", "u32", "s32", "f32"]}, ` +
-	`{"name": "290", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "294"}], "meta-type": "object"}, ` +
-	`{"name": "291", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "292", "tag": "type", "variants": [{"case": "inet", "type": "295"}, {"case": "unix", "type": "296"}, {"case": "fd", "type": "297"}], "members": [{"name": "type", "type": "264"}], "meta-type": "object"}, ` +
-	`{"name": "293", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "294", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
-	`{"name": "295", "members": [{"name": "data", "type": "265"}], "meta-type": "object"}, ` +
-	`{"name": "296", "members": [{"name": "data", "type": "266"}], "meta-type": "object"}, ` +
-	`{"name": "297", "members": [{"name": "data", "type": "267"}], "meta-type": "object"}` +
+	`{"name": "286", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "287", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "288", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "300"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "289", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "290", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "291", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "292", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "293", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "294", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "301"}, {"name": "memory_range", "type": "301"}, {"name": "prefetchable_range", "type": "301"}], "meta-type": "object"}, ` +
+	`{"name": "295", "members": [{"name": "path", "default": null, "type": "str"}, {"name": "cancel-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "296", "members": [{"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "297", "members": [{"name": "u8"}, {"name": "s8"}, {"name": "u16"}, {"name": "s16"}, {"name": "u32"}, {"name": "s32"}, {"name": "f32"}], "meta-type": "enum", "values": ["u8", "s8", "u16", "s16", "u32", "s32", "f32"]}, ` +
+	`{"name": "298", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "302"}], "meta-type": "object"}, ` +
+	`{"name": "299", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "300", "tag": "type", "variants": [{"case": "inet", "type": "303"}, {"case": "unix", "type": "304"}, {"case": "fd", "type": "305"}], "members": [{"name": "type", "type": "272"}], "meta-type": "object"}, ` +
+	`{"name": "301", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "302", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
+	`{"name": "303", "members": [{"name": "data", "type": "273"}], "meta-type": "object"}, ` +
+	`{"name": "304", "members": [{"name": "data", "type": "274"}], "meta-type": "object"}, ` +
+	`{"name": "305", "members": [{"name": "data", "type": "275"}], "meta-type": "object"}` +
 	`]`
 
 // Introspection parses IntrospectionJSON, which takes milliseconds: a server

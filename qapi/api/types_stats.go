@@ -72,7 +72,7 @@ func StatsUnitValues() []StatsUnit { return slices.Clone(valuesOfStatsUnit[:]) }
 // DecodeStatsUnit decodes a StatsUnit; see package visit for errors.
 func DecodeStatsUnit(v visit.Value) StatsUnit { return visit.Enum(v, valuesOfStatsUnit[:]) }
 
-// StatsProvider: Who has statistics. Nobody has on this machine.
+// StatsProvider: Who has statistics.
 //
 // Since QEMU 7.1.
 type StatsProvider string

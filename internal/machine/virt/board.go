@@ -220,7 +220,7 @@ func (b *Board) addHarts() error {
 			return err
 		}
 		o := new(qom.Object)
-		o.Init(cpuType, cpu, nil, nil)
+		o.Init(machine.CPUType, cpu, nil, nil)
 		if err := soc.AddChild(fmt.Sprintf("harts[%d]", i), o); err != nil {
 			return err
 		}

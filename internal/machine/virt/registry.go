@@ -2,6 +2,7 @@ package virt
 
 import (
 	"github.com/backplane-vm/backplane/internal/backend"
+	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/pci"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/qom"
@@ -19,7 +20,7 @@ func NewRegistry() (*qdev.Registry, error) {
 		qom.Type{Name: "virt-machine", Parent: "machine", Class: machineClass()},
 		qom.Type{Name: "cpu", Parent: "device", Abstract: true},
 		qom.Type{Name: "riscv-cpu", Parent: "cpu", Abstract: true},
-		qom.Type{Name: cpuType, Parent: "riscv-cpu"},
+		qom.Type{Name: machine.CPUType, Parent: "riscv-cpu"},
 		qom.Type{Name: "riscv.hart_array", Parent: "sys-bus-device"},
 	); err != nil {
 		return nil, err
@@ -34,9 +35,6 @@ func NewRegistry() (*qdev.Registry, error) {
 	}
 	return r, nil
 }
-
-// cpuType is the type of the machine's CPUs.
-const cpuType = "rv64-riscv-cpu"
 
 func addChips(r *qdev.Registry) error {
 	internal := func(name string, make func() qdev.Device) *qdev.Class {
