@@ -62,7 +62,8 @@ const layers = `
 	# Backends.
 	internal/mem, internal/qom < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
-	BASE, internal/qom, golang.org/x/sys/unix, internal/block/qcow2 < internal/block;
+	qapi/qerr < internal/block/throttle;
+	BASE, internal/qom, golang.org/x/sys/unix, internal/block/qcow2, internal/block/throttle < internal/block;
 	BASE, internal/qom, golang.org/x/sys/unix, golang.org/x/term < internal/chardev;
 
 	# Buses and devices.
@@ -72,7 +73,7 @@ const layers = `
 	internal/virtio < internal/virtio/rng, internal/virtio/virtiotest;
 
 	# The CPU, and the chips around it.
-	internal/mem < internal/riscv;
+	internal/mem < internal/riscv < internal/riscv/disasm;
 	internal/qdev, internal/riscv < CHIPS;
 	CHIPS < internal/riscv/aclint, internal/riscv/plic, internal/riscv/finisher, internal/riscv/loader;
 	CHIPS, internal/chardev < internal/riscv/uart16550;
@@ -83,7 +84,7 @@ const layers = `
 	internal/riscv/uart16550, internal/virtio/blk, internal/virtio/rng, guest/demo < internal/machine/virt;
 	internal/backend, internal/pci, internal/riscv, internal/block, internal/chardev < internal/machine;
 	internal/machine, internal/fdt < internal/machine/virt;
-	internal/machine/virt, qapi/api, qapi/schema, hmp/view < internal/monitor;
+	internal/machine/virt, internal/riscv/disasm, qapi/api, qapi/schema, hmp/view < internal/monitor;
 
 	# Taking times from outside.
 	qmp, guest/demo, internal/sched < internal/measure < cmd/backplane;
