@@ -53,6 +53,9 @@ const layers = `
 	# Cores without I/O: registers in, actions out.
 	qapi/qerr < internal/pci/config, internal/pci/slot, internal/virtio/vring;
 
+	# Descriptors that management hands in.
+	qapi/qerr, golang.org/x/sys/unix < internal/descriptor;
+
 	# Memory and the object model.
 	aio, rcu, qapi/visit, internal/opts < BASE;
 	BASE, golang.org/x/sys/unix < internal/mem;
@@ -60,11 +63,11 @@ const layers = `
 	internal/mem, internal/qom < internal/qdev;
 
 	# Backends.
-	internal/mem, internal/qom < internal/backend;
+	internal/mem, internal/qom, internal/descriptor < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
 	qapi/qerr < internal/block/throttle;
-	BASE, internal/qom, golang.org/x/sys/unix, internal/block/qcow2, internal/block/throttle < internal/block;
-	BASE, internal/qom, golang.org/x/sys/unix, golang.org/x/term < internal/chardev;
+	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, internal/block/qcow2, internal/block/throttle < internal/block;
+	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, golang.org/x/term < internal/chardev;
 
 	# Buses and devices.
 	internal/qdev, internal/pci/config, internal/pci/slot < internal/pci;
