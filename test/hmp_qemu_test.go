@@ -69,8 +69,8 @@ func TestHumanLikeQEMU(t *testing.T) {
 	if _, err := exec.LookPath(qemuProgram); err != nil {
 		t.Fatal(qemuProgram + " is not installed; .ci/run installs it")
 	}
-	theirs := sayHuman(t, qemuProgram, "-bios", "none")
-	ours := sayHuman(t, binary)
+	theirs := sayHuman(t, humanLines, qemuProgram, "-bios", "none")
+	ours := sayHuman(t, humanLines, binary)
 	for i, line := range humanLines {
 		if ours[i] != theirs[i] {
 			t.Errorf("%q (line %d):\n%q\nQEMU says\n%q", line, i, ours[i], theirs[i])
@@ -78,8 +78,8 @@ func TestHumanLikeQEMU(t *testing.T) {
 	}
 }
 
-// sayHuman says humanLines to a fresh machine and returns the answers.
-func sayHuman(t *testing.T, program string, args ...string) []string {
+// sayHuman says lines to a fresh machine and returns the answers.
+func sayHuman(t *testing.T, lines []string, program string, args ...string) []string {
 	t.Helper()
 	p := newProcess(t, append(args, "-M", "virt", "-m", "64", "-smp", "2", "-nodefaults", "-display", "none", "-S",
 		"-qmp", "unix:DIR/Q,server=on,wait=off")...)
@@ -117,8 +117,8 @@ func sayHuman(t *testing.T, program string, args ...string) []string {
 		}
 	}
 	ask(map[string]any{"execute": "qmp_capabilities"})
-	answers := make([]string, 0, len(humanLines))
-	for _, line := range humanLines {
+	answers := make([]string, 0, len(lines))
+	for _, line := range lines {
 		reply := ask(map[string]any{"execute": "human-monitor-command", "arguments": map[string]string{"command-line": line}})
 		var answer string
 		if reply.Error != nil {

@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -14,9 +16,15 @@ type lineConn struct {
 	r *bufio.Reader
 }
 
+// dialLines connects to a socket; a server that has made it and does not listen yet
+// is waited for.
 func dialLines(t *testing.T, socket string) *lineConn {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
+	for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(end); {
+		<-time.After(time.Millisecond)
+		conn, err = net.Dial("unix", socket)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

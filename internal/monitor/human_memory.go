@@ -11,6 +11,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/riscv"
+	"github.com/backplane-vm/backplane/internal/riscv/disasm"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -107,36 +108,34 @@ func viewRegisters(list []riscv.Register) []view.Register {
 // is not to keep the machine busy, nor its output to grow without bound.
 const maxDump = 1 << 20
 
-// dumpable refuses what x and xp cannot show; ok is false if it has been said.
-func dumpable(call *hmp.Call, f hmp.Format, addr int64) (ok bool, err error) {
+// maxInstructions is the same for instructions, whose lines are longer.
+const maxInstructions = maxDump / 16
+
+// showMemory writes memory, or the instructions there, as x and xp do.
+func showMemory(call *hmp.Call, args *hmp.Args, read func(addr uint64, p []byte) bool) error {
+	f, addr := args.Format("fmt"), uint64(args.Int("addr"))
 	switch {
+	case f.Kind == 'i' && f.Count > maxInstructions:
+		return qerr.New("more than %d instructions cannot be shown at once", maxInstructions)
 	case f.Kind == 'i':
-		call.Printf("0x%08x: Asm output not supported on this arch\n", uint64(addr))
-		return false, nil
+		view.PrintInstructions(call, f.Count, addr, view.Disassembler{Length: disasm.Length, Line: disasm.Line}, read)
 	case view.DumpBytes(f) > maxDump:
-		return false, qerr.New("more than %d bytes cannot be shown at once", maxDump)
+		return qerr.New("more than %d bytes cannot be shown at once", maxDump)
+	default:
+		view.PrintMemory(call, f, addr, read)
 	}
-	return true, nil
+	return nil
 }
 
-func (h *handlers) humanX(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
-	f, addr := args.Format("fmt"), args.Int("addr")
-	ok, err := dumpable(call, f, addr)
-	if ok {
-		h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
-			view.PrintMemory(call, f, uint64(addr), func(at uint64, p []byte) bool { return h.m.ReadVirtual(hart, at, p) })
-		})
-	}
+func (h *handlers) humanX(co *coro.Co, call *hmp.Call, args *hmp.Args) (err error) {
+	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+		err = showMemory(call, args, func(at uint64, p []byte) bool { return h.m.ReadVirtual(hart, at, p) })
+	})
 	return err
 }
 
 func (h *handlers) humanXP(call *hmp.Call, args *hmp.Args) error {
-	f, addr := args.Format("fmt"), args.Int("addr")
-	ok, err := dumpable(call, f, addr)
-	if ok {
-		view.PrintMemory(call, f, uint64(addr), func(at uint64, p []byte) bool { return h.m.System.DMARead(at, p) == mem.OK })
-	}
-	return err
+	return showMemory(call, args, func(at uint64, p []byte) bool { return h.m.System.DMARead(at, p) == mem.OK })
 }
 
 func (h *handlers) humanGVA2GPA(co *coro.Co, call *hmp.Call, args *hmp.Args) error {

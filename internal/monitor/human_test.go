@@ -36,7 +36,10 @@ func TestHumanMemory(t *testing.T) {
 		{"x /2xw 0x1000", "0000000000001000: 0x00000297 0xf1402573\n"},
 		{"xp 0", "0000000000000000: Cannot access memory\n"},
 		{"xp /2000000xb 0", "Error: more than 1048576 bytes cannot be shown at once\n"},
-		{"xp /3i 0x1000", "0x00001000: Asm output not supported on this arch\n"},
+		{"xp /2i 0x1000", "0x00001000:  00000297          auipc                   t0,0                    # 0x1000\n" +
+			"0x00001004:  f1402573          csrrs                   a0,mhartid,zero\n"},
+		{"xp /2i 0", "0x00000000:  Address 0x0 is out of bounds.\n\n0x00000005:  Address 0x5 is out of bounds.\n\n"},
+		{"xp /100000i 0x80000000", "Error: more than 65536 instructions cannot be shown at once\n"},
 		{"sum 0x1000 4", "24595\n"},
 		{"gva2gpa 0x80001234", "gpa: 0x80001234\n"},
 		{"print /d $zero + 2 * (3 - 1)", "4\n"},

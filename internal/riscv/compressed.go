@@ -1,5 +1,9 @@
 package riscv
 
+// Expand returns the 32-bit instruction that the 16-bit instruction c stands for, as
+// the hart takes it; c itself if it stands for none. For disassemblers.
+func Expand(c uint16) uint32 { return expand(c) }
+
 // expand returns the 32-bit instruction that the 16-bit instruction c stands
 // for (Unpriv. chapter 28). What is reserved, or belongs to an extension that
 // the hart lacks (C.FLD and its kin), comes back as it is: its two low bits
