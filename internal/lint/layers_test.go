@@ -62,6 +62,11 @@ const layers = `
 	BASE < internal/qom;
 	internal/mem, internal/qom < internal/qdev;
 
+	# Who may come in, and how they show who they are.
+	qapi/visit < internal/authz;
+	qapi/qerr < internal/credentials;
+	NONE < internal/credentials/credtest;
+
 	# Backends.
 	internal/mem, internal/qom, internal/descriptor < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
