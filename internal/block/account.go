@@ -5,8 +5,9 @@ type Tally struct {
 	Bytes      int64 // of those that ended well
 	Operations int64 // that ended well
 	Failed     int64
-	Invalid    int64 // that made no sense, and were not tried
-	TimeNS     int64 // what those that were tried took in all, drained sections included
+	Invalid    int64      // that made no sense, and were not tried
+	TimeNS     int64      // what those that were tried took in all, drained sections included
+	Latency    *Histogram // of those that were tried; nil unless asked for
 }
 
 // Stats is what has been asked of a [Backend].
@@ -14,6 +15,32 @@ type Stats struct {
 	Reads, Writes, Flushes Tally
 
 	last int64 // when the latest ended; 0 before the first
+}
+
+// of is the tally of writes or reads.
+func (s *Stats) of(write bool) *Tally {
+	if write {
+		return &s.Writes
+	}
+	return &s.Reads
+}
+
+// SetHistograms has requests of each kind counted by what they take from now
+// on; nil leaves a kind as it is.
+func (b *Backend) SetHistograms(reads, writes, flushes *Histogram) {
+	for _, x := range []struct {
+		of *Tally
+		h  *Histogram
+	}{{&b.stats.Reads, reads}, {&b.stats.Writes, writes}, {&b.stats.Flushes, flushes}} {
+		if x.h != nil {
+			x.of.Latency = x.h
+		}
+	}
+}
+
+// ClearHistograms ends what SetHistograms began.
+func (b *Backend) ClearHistograms() {
+	b.stats.Reads.Latency, b.stats.Writes.Latency, b.stats.Flushes.Latency = nil, nil, nil
 }
 
 // Stats returns what has been asked of the backend.
@@ -27,24 +54,21 @@ func (b *Backend) IdleNS() (ns int64, ok bool) {
 
 // CountInvalid counts a read or write that a device refused by itself.
 func (b *Backend) CountInvalid(write bool) {
-	t := &b.stats.Reads
-	if write {
-		t = &b.stats.Writes
-	}
-	t.Invalid++
+	b.stats.of(write).Invalid++
 	b.stats.last = b.now()
 }
 
 // tally counts a request that began at a time, when it has ended.
-func (b *Backend) tally(t *Tally, began int64, bytes int, err error) {
+func (b *Backend) tally(t *Tally, began int64, bytes int64, err error) {
 	b.stats.last = b.now()
 	t.TimeNS += b.stats.last - began
+	t.Latency.count(b.stats.last - began)
 	if err != nil {
 		t.Failed++
 		return
 	}
 	t.Operations++
-	t.Bytes += int64(bytes)
+	t.Bytes += bytes
 }
 
 func (b *Backend) now() int64 { return b.use.node.graph.clock.Now() }

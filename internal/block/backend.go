@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block/throttle"
 )
 
 // A Backend is a device's (or an export's) handle on a node: QEMU's
@@ -19,7 +20,8 @@ type Backend struct {
 	quiesce  int        // drained sections the backend is in
 	parked   []*coro.Co // requests that wait for their end, oldest first
 
-	stats Stats
+	stats  Stats
+	limits *throttle.Member // a -drive's, or its own
 }
 
 // Attach makes a backend on node for the device with the given QOM path. It
@@ -30,7 +32,10 @@ func (g *Graph) Attach(node *Node, path string) (*Backend, error) {
 }
 
 func attachBackend(node *Node, path, desc string, need Perm) (*Backend, error) {
-	b := &Backend{path: path, open: true}
+	b := &Backend{path: path, open: true, limits: node.limits}
+	if b.limits == nil {
+		b.limits = new(throttle.Member)
+	}
 	b.use = use{node: node, desc: desc, role: "root", need: need, share: AllPerms, parent: b}
 	if err := b.use.attach(); err != nil {
 		return nil, err
@@ -68,15 +73,21 @@ func (b *Backend) Node() *Node { return b.use.node }
 // Path returns the QOM path of the device that the backend belongs to.
 func (b *Backend) Path() string { return b.path }
 
-// Close gives the node back. It waits, by a nested poll, for requests in
-// flight; those that are parked fail. Closing again does nothing.
+// Close gives the node back, in a drained section of it. It waits, by a nested
+// poll, for requests in flight; those that are parked fail. Closing again does nothing.
 func (b *Backend) Close() {
 	if !b.open {
 		return
 	}
 	b.open, b.device = false, nil
-	b.use.node.graph.wait(b.busy)
+	n := b.use.node
+	n.drainBegin()
+	n.graph.wait(b.busy)
 	b.use.drop()
+	n.drainEnd()
+	if b.limits != n.limits {
+		b.limits.Leave()
+	}
 }
 
 // Backends returns the backends of all nodes that belong to devices, in order
@@ -107,32 +118,62 @@ func (b *Backend) InFlight() int { return b.inFlight }
 func (b *Backend) Parked() int { return len(b.parked) }
 
 // ReadAt fills p from offset off, in bytes. It yields, also for as long as
-// the backend is in a drained section. Errors are errno values
-// (syscall.Errno) or wrap one.
+// the backend is in a drained section or its limits want. Errors are errno
+// values (syscall.Errno) or wrap one.
 func (b *Backend) ReadAt(co *coro.Co, p []byte, off int64) (err error) {
-	began := b.now()
-	b.begin(co)
-	defer b.end()
-	defer func() { b.tally(&b.stats.Reads, began, len(p), err) }()
-	if err := b.checkRange(p, off); err != nil {
+	began, err := b.Begin(co, false, off, int64(len(p)))
+	if err != nil {
 		return err
 	}
-	return b.use.node.ReadAt(co, p, off)
+	defer func() { b.End(false, began, int64(len(p)), err) }()
+	return b.ReadPiece(co, p, off)
 }
 
 // WriteAt writes p at offset off, in bytes. It yields as ReadAt does.
 func (b *Backend) WriteAt(co *coro.Co, p []byte, off int64) (err error) {
-	began := b.now()
-	b.begin(co)
-	defer b.end()
-	defer func() { b.tally(&b.stats.Writes, began, len(p), err) }()
-	if b.use.node.readOnly {
-		return syscall.EPERM
-	}
-	if err := b.checkRange(p, off); err != nil {
+	began, err := b.Begin(co, true, off, int64(len(p)))
+	if err != nil {
 		return err
 	}
+	defer func() { b.End(true, began, int64(len(p)), err) }()
+	return b.WritePiece(co, p, off)
+}
+
+// Begin begins a read or write of n bytes at offset off whose bytes move in
+// pieces. It yields as ReadAt does; drained sections wait for its end. If there
+// is no error, [Backend.End] ends it, with the time that Begin returned.
+func (b *Backend) Begin(co *coro.Co, write bool, off, n int64) (began int64, err error) {
+	began = b.now()
+	b.begin(co)
+	on := false
+	defer func() { // also if co is being ended while it waits
+		if !on {
+			b.end()
+		}
+	}()
+	if err := b.check(write, off, n); err != nil {
+		b.tally(b.stats.of(write), began, n, err)
+		return 0, err
+	}
+	admit(co, b.limits, direction(write), n)
+	on = true
+	return began, nil
+}
+
+// ReadPiece fills p from offset off, as part of a read. It yields.
+func (b *Backend) ReadPiece(co *coro.Co, p []byte, off int64) error {
+	return b.use.node.ReadAt(co, p, off)
+}
+
+// WritePiece writes p at offset off, as part of a write. It yields.
+func (b *Backend) WritePiece(co *coro.Co, p []byte, off int64) error {
 	return b.use.node.WriteAt(co, p, off)
+}
+
+// End ends what Begin began, and counts it.
+func (b *Backend) End(write bool, began, n int64, err error) {
+	b.tally(b.stats.of(write), began, n, err)
+	b.end()
 }
 
 // Flush returns once what was written before is on stable storage. It yields
@@ -148,11 +189,14 @@ func (b *Backend) Flush(co *coro.Co) (err error) {
 	return b.use.node.Flush(co)
 }
 
-func (b *Backend) checkRange(p []byte, off int64) error {
-	if !b.open {
+func (b *Backend) check(write bool, off, n int64) error {
+	length := b.use.node.Length()
+	switch {
+	case !b.open:
 		return syscall.ENOMEDIUM
-	}
-	if length := b.use.node.Length(); off < 0 || off > length || int64(len(p)) > length-off {
+	case write && b.use.node.readOnly:
+		return syscall.EPERM
+	case off < 0 || off > length || n > length-off:
 		return syscall.EIO
 	}
 	return nil
@@ -198,6 +242,7 @@ func (b *Backend) drainBegin() {
 	if ops, ok := b.device.(DrainOps); ok && b.quiesce == 1 {
 		ops.DrainedBegin()
 	}
+	b.limits.Exempt()
 }
 
 // drainBusy implements [parent].
@@ -208,6 +253,7 @@ func (b *Backend) drainBusy() bool {
 
 // drainEnd implements [parent].
 func (b *Backend) drainEnd() {
+	b.limits.Unexempt()
 	b.quiesce--
 	if b.quiesce > 0 {
 		return

@@ -19,7 +19,8 @@
 // begin one is to tell the node's parents, once an edge, all the way up to the
 // devices, which stop submitting, and then to wait until nothing is in flight
 // at the node or above. What reaches a backend meanwhile is parked, and goes
-// on, first come first served, at the end. The waiting is a nested poll of the
+// on, first come first served, at the end; what waits for its throttle group, there
+// or below, is let go. The waiting is a nested poll of the
 // main context: whatever completes a request must run there. A coroutine may
 // not poll; it has a bottom half of the main context do it and yields.
 //
@@ -33,6 +34,7 @@ import (
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -45,7 +47,7 @@ const MaxNodeName = 31
 // Options says what a node is to be. It is the part of QAPI's BlockdevOptions
 // that this layer has.
 type Options struct {
-	Driver       string // "file", "null-co", "qcow2" or "raw"; from Go also "memory" and "slow"
+	Driver       string // "file", "null-co", "qcow2", "raw" or "throttle"; from Go also "memory" and "slow"
 	NodeName     string // empty: one is made up
 	ReadOnly     bool
 	AutoReadOnly bool // open read-only if writing is not allowed
@@ -61,10 +63,12 @@ type Options struct {
 	LatencyNS  int64 // null-co: how long each request takes
 	ReadZeroes bool  // null-co: reads give zeroes instead of leaving the buffer alone
 
+	ThrottleGroup string // throttle: the name of a group that exists
+
 	Gate *Gate // slow: what its requests wait for
 
-	File    *Options // qcow2, raw, slow: the child, made with it
-	FileRef string   // qcow2, raw, slow: the child, an existing node's name
+	File    *Options // qcow2, raw, throttle, slow: the child, made with it
+	FileRef string   // qcow2, raw, throttle, slow: the child, an existing node's name
 }
 
 // A Graph is all nodes of a machine.
@@ -78,6 +82,9 @@ type Graph struct {
 	order  []*Node          // in order of creation
 	lastID int              // for made-up names
 
+	groups      *throttle.Set
+	onThreshold func(Exceeded)
+
 	polls    int // nested polls that wait for requests to end
 	drainAll int // sections that drain every node, those to come included
 }
@@ -85,7 +92,8 @@ type Graph struct {
 // NewGraph returns an empty graph whose requests live in main, whose blocking
 // work runs on pool and whose artificial delays are measured by clock.
 func NewGraph(main *aio.Context, pool *aio.Pool, clock *aio.Clock) *Graph {
-	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node)}
+	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node),
+		groups: newGroups(main, clock)}
 }
 
 // Lookup returns the node of that name, or nil.
@@ -122,7 +130,7 @@ func (g *Graph) AddDrive(id string, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.drive = id
+	n.drive, n.limits = id, new(throttle.Member)
 	g.drives[id] = n
 	return n, nil
 }
@@ -150,6 +158,9 @@ func (g *Graph) open(o Options) (*Node, error) {
 	if g.nodes[n.Name()] != nil { // opening polls, and things happen meanwhile
 		n.close()
 		return nil, qerr.New("Duplicate nodes with node-name='%s'", n.Name())
+	}
+	if n.quiesce > 0 {
+		n.hurry()
 	}
 	n.told = n.Length()
 	g.nodes[n.Name()] = n

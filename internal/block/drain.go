@@ -103,6 +103,26 @@ func (n *Node) drainBegin() {
 	for _, u := range slices.Clone(n.users) { // devices may drop theirs
 		u.drainBegin()
 	}
+	n.hurry()
+}
+
+// hurry has what waits for its time at the node or below go on: the section
+// would wait for it.
+func (n *Node) hurry() {
+	for _, below := range n.subtree(nil) {
+		if d, ok := below.drv.(drainer); ok {
+			d.drainBegin()
+			n.hurried = append(n.hurried, d)
+		}
+	}
+}
+
+// unhurry ends what hurry began.
+func (n *Node) unhurry() {
+	for _, d := range n.hurried {
+		d.drainEnd()
+	}
+	n.hurried = nil
 }
 
 // drainBusy implements [parent]: it reports whether a section has to wait.
@@ -113,6 +133,7 @@ func (n *Node) drainEnd() {
 	if n.quiesce > 0 {
 		return
 	}
+	n.unhurry()
 	for _, u := range slices.Clone(n.users) {
 		u.drainEnd()
 	}

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -32,22 +33,32 @@ type format interface {
 	childPermissions(need, share Perm) (childNeed, childShare Perm)
 }
 
+// drainer is a driver that hears of drained sections of its node and of those
+// above it, after the parents.
+type drainer interface {
+	drainBegin()
+	drainEnd()
+}
+
 // A Node is one driver instance in the graph. Its fields are under the BQL.
 type Node struct {
 	graph    *Graph
 	opts     Options
 	drv      driver
-	users    []*use // who uses the node, oldest first
-	children []*use // the nodes it uses
-	owned    bool   // made by blockdev-add or -blockdev, not for a parent
-	drive    string // the id of the -drive it was made by
+	users    []*use           // who uses the node, oldest first
+	children []*use           // the nodes it uses
+	owned    bool             // made by blockdev-add or -blockdev, not for a parent
+	drive    string           // the id of the -drive it was made by
+	limits   *throttle.Member // of that -drive, whoever has it; else nil
 	readOnly bool
 
-	inFlight int   // requests, and whatever else a drained section waits for
-	highest  int64 // see HighestWrite
-	writes   int   // and changes of the length, begun
-	flushed  int   // so many of writes are on stable storage
-	quiesce  int   // drained sections the node is in
+	inFlight  int       // requests, and whatever else a drained section waits for
+	highest   int64     // see HighestWrite
+	threshold uint64    // see SetWriteThreshold
+	writes    int       // and changes of the length, begun
+	flushed   int       // so many of writes are on stable storage
+	hurried   []drainer // who was told of the drained section
+	quiesce   int       // drained sections the node is in
 
 	told     int64 // the length that the users know
 	resizing bool  // its own truncate runs, and tells them
@@ -106,6 +117,8 @@ func (n *Node) openDriver() (err error) {
 		n.drv, err = n.openRaw()
 	case "slow":
 		n.drv, err = n.openSlow()
+	case "throttle":
+		n.drv, err = n.openThrottle()
 	default:
 		err = qerr.New("Parameter 'driver' does not accept value '%s'", n.opts.Driver)
 	}
@@ -177,6 +190,9 @@ func (n *Node) remove() {
 }
 
 func (n *Node) close() {
+	if n.limits != nil {
+		n.limits.Leave()
+	}
 	n.orphan()
 	n.drv.close()
 }
@@ -209,6 +225,7 @@ func (n *Node) WriteAt(co *coro.Co, p []byte, off int64) error {
 	n.begin()
 	defer n.end()
 	n.writes++
+	n.checkThreshold(off + int64(len(p)))
 	err := n.drv.write(co, p, off)
 	if err == nil {
 		n.highest = max(n.highest, off+int64(len(p)))

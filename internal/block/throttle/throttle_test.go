@@ -319,19 +319,31 @@ func TestCheck(t *testing.T) {
 		want string
 	}{
 		{set: func(of *[throttle.Kinds]throttle.Limit) {}},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.BytesTotal].Rate, of[throttle.BytesRead].Rate = 1, 1 }, want: both},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsTotal].Rate, of[throttle.OpsWrite].Rate = 1, 1 }, want: both},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsTotal].Burst, of[throttle.OpsRead].Burst = 1, 1 }, want: both},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.BytesTotal].Rate, of[throttle.BytesRead].Rate = 1, 1
+		}, want: both},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.OpsTotal].Rate, of[throttle.OpsWrite].Rate = 1, 1
+		}, want: both},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.OpsTotal].Burst, of[throttle.OpsRead].Burst = 1, 1
+		}, want: both},
 		{size: 1, set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.BytesTotal].Rate = 1 }, want: "iops size requires an iops value to be set"},
 		{size: 1, set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Rate = 1 }},
 		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Rate = throttle.MaxRate }},
 		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Rate = throttle.MaxRate + 1 }, want: "bps/iops/max values must be within [0, 1000000000000000]"},
 		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Length = 0 }, want: "the burst length cannot be 0"},
 		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Length = 2 }, want: "burst length set without burst rate"},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead] = throttle.Limit{Rate: 1, Burst: 1 << 40, Length: 1 << 40} }, want: "burst length too high for this burst rate"},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.OpsRead] = throttle.Limit{Rate: 1, Burst: 1 << 40, Length: 1 << 40}
+		}, want: "burst length too high for this burst rate"},
 		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead].Burst = 1 }, want: "bps_max/iops_max require corresponding bps/iops values"},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead] = throttle.Limit{Rate: 2, Burst: 1, Length: 1} }, want: "bps_max/iops_max cannot be lower than bps/iops"},
-		{set: func(of *[throttle.Kinds]throttle.Limit) { of[throttle.OpsRead] = throttle.Limit{Rate: 2, Burst: 3, Length: 60} }},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.OpsRead] = throttle.Limit{Rate: 2, Burst: 1, Length: 1}
+		}, want: "bps_max/iops_max cannot be lower than bps/iops"},
+		{set: func(of *[throttle.Kinds]throttle.Limit) {
+			of[throttle.OpsRead] = throttle.Limit{Rate: 2, Burst: 3, Length: 60}
+		}},
 	} {
 		l := throttle.Unlimited()
 		l.OpSize = c.size

@@ -20,9 +20,13 @@ type Backend interface {
 	Sectors() uint64
 	// ReadOnly says whether writes are refused.
 	ReadOnly() bool
-	// ReadAt and WriteAt move all of p, off bytes into the image.
-	ReadAt(co *coro.Co, p []byte, off int64) error
-	WriteAt(co *coro.Co, p []byte, off int64) error
+	// Begin begins a read or write of n bytes, off bytes into the image. If
+	// there is no error, End ends it, with the time that Begin returned.
+	Begin(co *coro.Co, write bool, off, n int64) (began int64, err error)
+	// ReadPiece and WritePiece move all of p, a piece of what was begun.
+	ReadPiece(co *coro.Co, p []byte, off int64) error
+	WritePiece(co *coro.Co, p []byte, off int64) error
+	End(write bool, began, n int64, err error)
 	// Flush returns once what was written before is on stable storage.
 	Flush(co *coro.Co) error
 }

@@ -24,6 +24,8 @@ type disk struct {
 	waiting  []*coro.Co
 	err      error
 	flushes  int
+	begun    int // requests
+	ended    int
 	inUse    bool
 	device   any
 }
@@ -57,13 +59,25 @@ func (d *disk) release() {
 	d.waiting = nil
 }
 
-func (d *disk) ReadAt(co *coro.Co, p []byte, off int64) error {
+func (d *disk) Begin(co *coro.Co, _ bool, _, _ int64) (int64, error) {
+	d.begun++
+	return 7, d.wait(co)
+}
+
+func (d *disk) End(write bool, began, n int64, err error) {
+	if began != 7 {
+		panic("a request that was not begun")
+	}
+	d.ended++
+}
+
+func (d *disk) ReadPiece(co *coro.Co, p []byte, off int64) error {
 	err := d.wait(co)
 	copy(p, d.data[off:])
 	return err
 }
 
-func (d *disk) WriteAt(co *coro.Co, p []byte, off int64) error {
+func (d *disk) WritePiece(co *coro.Co, p []byte, off int64) error {
 	if err := d.wait(co); err != nil {
 		return err
 	}
@@ -91,11 +105,17 @@ func (s shelf) Drive(_ qdev.Device, _, name string) (qdev.Ref, error) {
 	return qdev.Ref{Name: name, Target: d, Release: func() { d.inUse = false }}, nil
 }
 
-func newBoard(t testing.TB) (*virtiotest.Board, *disk) {
+// newDisk is a disk of 1 MiB; first and last byte of each sector say which it is.
+func newDisk() *disk {
 	d := &disk{data: make([]byte, 1<<20)}
-	for s := range len(d.data) / 512 { // first and last byte of each sector say which it is
+	for s := range len(d.data) / 512 {
 		d.data[512*s], d.data[512*s+511] = byte(s), byte(s)
 	}
+	return d
+}
+
+func newBoard(t testing.TB) (*virtiotest.Board, *disk) {
+	d := newDisk()
 	b := virtiotest.New(t, shelf{"n0": d}, blk.Register)
 	b.Add("pcie-root-port", "rp0", "chassis", int64(1))
 	b.Add("pcie-root-port", "rp1", "chassis", int64(2))

@@ -147,13 +147,13 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 		if !d.inRange(r.sector, n) {
 			return d.refuse(false)
 		}
-		err = d.read(co, r, n)
+		err = d.move(co, r, false, n)
 	case typeOut:
 		n := r.OutLen() - headerSize
 		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
 			return d.refuse(true)
 		}
-		if err = d.write(co, r, n); err == nil && d.WriteCache == "off" {
+		if err = d.move(co, r, true, n); err == nil && d.WriteCache == "off" {
 			err = d.disk.Flush(co)
 		}
 	case typeFlush:
@@ -195,12 +195,25 @@ func (r *request) piece(n uint64) []byte {
 	return r.buf[:n]
 }
 
+// move moves n bytes between disk and guest, as one request of the disk.
+func (d *Device) move(co *coro.Co, r *request, write bool, n uint64) (err error) {
+	began, err := d.disk.Begin(co, write, int64(r.sector*sectorSize), int64(n))
+	if err != nil {
+		return err
+	}
+	defer func() { d.disk.End(write, began, int64(n), err) }()
+	if write {
+		return d.write(co, r, n)
+	}
+	return d.read(co, r, n)
+}
+
 // read moves n bytes from the disk to the guest. It stops early when nobody
 // waits for them any more.
 func (d *Device) read(co *coro.Co, r *request, n uint64) error {
 	for done := uint64(0); done < n && r.Live(); {
 		p := r.piece(n - done)
-		if err := d.disk.ReadAt(co, p, int64(r.sector*sectorSize+done)); err != nil {
+		if err := d.disk.ReadPiece(co, p, int64(r.sector*sectorSize+done)); err != nil {
 			return err
 		}
 		r.Write(done, p)
@@ -217,7 +230,7 @@ func (d *Device) write(co *coro.Co, r *request, n uint64) error {
 		if r.Read(headerSize+done, p) < len(p) {
 			return nil // not live: nobody hears of it
 		}
-		if err := d.disk.WriteAt(co, p, int64(r.sector*sectorSize+done)); err != nil {
+		if err := d.disk.WritePiece(co, p, int64(r.sector*sectorSize+done)); err != nil {
 			return err
 		}
 		done += uint64(len(p))
