@@ -90,16 +90,26 @@ func fromBase64(text []byte) ([]byte, error) {
 	return raw, nil
 }
 
+// FindSecret returns the secret called id. lookup finds objects; it returns nil
+// if there is none of that id.
+func FindSecret(id string, lookup func(id string) *qom.Object) (*Secret, error) {
+	object := lookup(id)
+	if object == nil {
+		return nil, qerr.New("No secret with id '%s'", id)
+	}
+	s, ok := object.Self().(*Secret)
+	if !ok {
+		return nil, qerr.New("Object with id '%s' is not a secret", id)
+	}
+	return s, nil
+}
+
 // decrypt takes what is in base64 and ends in PKCS #7 padding.
 func (s *Secret) decrypt(text []byte, lookup func(id string) *qom.Object) ([]byte, error) {
-	object := lookup(*s.o.KeyID)
-	if object == nil {
-		return nil, qerr.New("No secret with id '%s'", *s.o.KeyID)
-	}
-	key, ok := object.Self().(*Secret)
+	key, err := FindSecret(*s.o.KeyID, lookup)
 	switch {
-	case !ok:
-		return nil, qerr.New("Object with id '%s' is not a secret", *s.o.KeyID)
+	case err != nil:
+		return nil, err
 	case len(key.value) != secretKey:
 		return nil, qerr.New("Key should be %d bytes in length", secretKey)
 	case s.o.IV == nil:

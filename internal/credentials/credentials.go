@@ -17,8 +17,8 @@ type Options struct {
 	SanityCheck bool
 	// Priority is a string of GnuTLS's, as far as it can be honoured; "" is NORMAL.
 	Priority string
-	// Password is what the private key is encrypted with; nil for none.
-	Password []byte
+	// Password gives what the private key is encrypted with; nil for none.
+	Password func() ([]byte, error)
 	// Now is the wall clock.
 	Now func() time.Time
 }
@@ -65,13 +65,25 @@ func Load(o Options) (*Credentials, error) {
 	for _, a := range c.authorities {
 		c.roots.AddCert(a)
 	}
-	if f.cert != "" && f.key != "" {
-		own, err := f.pair(o.Password)
-		if err != nil {
-			return nil, err
-		}
-		c.config.Certificates = []tls.Certificate{own}
+	if c.config.Certificates, err = f.own(&o); err != nil {
+		return nil, err
 	}
 	c.revoked, err = f.revocations()
 	return c, err
+}
+
+// own reads our own certificate, if there is one.
+func (f *files) own(o *Options) ([]tls.Certificate, error) {
+	if f.cert == "" || f.key == "" {
+		return nil, nil
+	}
+	var password []byte
+	if o.Password != nil {
+		var err error
+		if password, err = o.Password(); err != nil {
+			return nil, err
+		}
+	}
+	pair, err := f.pair(password)
+	return []tls.Certificate{pair}, err
 }

@@ -3,6 +3,7 @@ package credentials
 import (
 	"crypto/ecdsa"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -62,10 +63,13 @@ func TestPassword(t *testing.T) {
 	dir := ca.Folder(t, ca.Server(t), nil)
 	credtest.Write(t, dir, "server-key.pem", readFile(t, "testdata/aes256.pem"))
 	o := options(dir, true)
+	o.Password = func() ([]byte, error) { return nil, errors.New("no secret") }
+	_, err := Load(o)
+	check(t, err, dir, "no secret")
 	for password, want := range map[string]string{
 		"": "Decryption has failed.", "hello": "The certificate and the given key do not match.",
 	} {
-		o.Password = []byte(password)
+		o.Password = func() ([]byte, error) { return []byte(password), nil }
 		if password == "" {
 			o.Password = nil
 		}

@@ -72,7 +72,7 @@ const layers = `
 	coro, qapi/qerr < internal/block/qcow2;
 	qapi/qerr < internal/block/throttle;
 	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, internal/block/qcow2, internal/block/throttle < internal/block;
-	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, golang.org/x/term < internal/chardev;
+	BASE, internal/credentials, internal/qom, golang.org/x/sys/unix, internal/descriptor, golang.org/x/term < internal/chardev;
 
 	# Buses and devices.
 	internal/qdev, internal/pci/config, internal/pci/slot < internal/pci;
