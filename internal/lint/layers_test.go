@@ -68,7 +68,7 @@ const layers = `
 	NONE < internal/credentials/credtest;
 
 	# Backends.
-	internal/mem, internal/qom, internal/descriptor < internal/backend;
+	internal/mem, internal/qom, internal/descriptor, internal/authz, internal/credentials < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
 	qapi/qerr < internal/block/throttle;
 	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, internal/block/qcow2, internal/block/throttle < internal/block;
