@@ -4,10 +4,7 @@ import (
 	"os"
 
 	"github.com/backplane-vm/backplane/coro"
-	"github.com/backplane-vm/backplane/internal/qdev"
-	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/internal/riscv"
-	"github.com/backplane-vm/backplane/internal/virtio"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
@@ -56,16 +53,4 @@ func (h *handlers) XQueryNuma(*qmp.Call) (*api.HumanReadableText, error) {
 
 func (h *handlers) XQueryUsb(*qmp.Call) (*api.HumanReadableText, error) {
 	return nil, qerr.New("USB support not enabled")
-}
-
-// XQueryVirtio implements api.Commands.
-func (h *handlers) XQueryVirtio(*qmp.Call) ([]api.VirtioInfo, error) {
-	list := []api.VirtioInfo{}
-	h.m.QOM.Root.Walk(func(o *qom.Object) {
-		d, ok := o.Self().(virtio.Backend)
-		if ok && o.Self().(qdev.Device).Dev().Realized() {
-			list = append(list, api.VirtioInfo{Path: o.Path(), Name: d.Description().Name})
-		}
-	})
-	return list, nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/qapi/api"
-	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
@@ -55,7 +54,6 @@ func (h *handlers) humanQueries() hmp.Handlers[*coro.Co] {
 		"info dump":                 plain(h.infoDump),
 		"info memdev":               plain(h.infoMemdev),
 		"info migrate_capabilities": plain(h.infoMigrateCapabilities),
-		"info virtio":               plain(h.infoVirtio),
 		"info stats":                {Run: h.infoStats},
 	}
 }
@@ -118,17 +116,6 @@ func (h *handlers) infoMigrateCapabilities(call *hmp.Call) error {
 			state = "on"
 		}
 		call.Printf("%s: %s\n", c.Capability, state)
-	}
-	return err
-}
-
-func (h *handlers) infoVirtio(call *hmp.Call) error {
-	list, err := h.XQueryVirtio(nil)
-	if err == nil && len(list) == 0 {
-		return qerr.New("No virtio devices found")
-	}
-	for _, d := range list {
-		call.Printf("%s [%s]\n", d.Path, d.Name)
 	}
 	return err
 }

@@ -18,3 +18,43 @@ func (c Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 	r := visit.List(in, DecodeVirtioInfo)
 	return r, misread("x-query-virtio", in.Err())
 }
+
+// XQueryVirtioStatus calls x-query-virtio-status.
+func (c Client) XQueryVirtioStatus(ctx context.Context, args *XQueryVirtioStatusArgs) (*VirtioStatus, error) {
+	in, err := c.ask(ctx, "x-query-virtio-status", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeVirtioStatus(in)
+	return &r, misread("x-query-virtio-status", in.Err())
+}
+
+// XQueryVirtioQueueStatus calls x-query-virtio-queue-status.
+func (c Client) XQueryVirtioQueueStatus(ctx context.Context, args *XQueryVirtioQueueStatusArgs) (*VirtQueueStatus, error) {
+	in, err := c.ask(ctx, "x-query-virtio-queue-status", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeVirtQueueStatus(in)
+	return &r, misread("x-query-virtio-queue-status", in.Err())
+}
+
+// XQueryVirtioVhostQueueStatus calls x-query-virtio-vhost-queue-status.
+func (c Client) XQueryVirtioVhostQueueStatus(ctx context.Context, args *XQueryVirtioVhostQueueStatusArgs) (*VirtVhostQueueStatus, error) {
+	in, err := c.ask(ctx, "x-query-virtio-vhost-queue-status", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeVirtVhostQueueStatus(in)
+	return &r, misread("x-query-virtio-vhost-queue-status", in.Err())
+}
+
+// XQueryVirtioQueueElement calls x-query-virtio-queue-element.
+func (c Client) XQueryVirtioQueueElement(ctx context.Context, args *XQueryVirtioQueueElementArgs) (*VirtioQueueElement, error) {
+	in, err := c.ask(ctx, "x-query-virtio-queue-element", args)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeVirtioQueueElement(in)
+	return &r, misread("x-query-virtio-queue-element", in.Err())
+}

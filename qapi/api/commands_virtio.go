@@ -9,6 +9,169 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
+// XQueryVirtioStatusArgs holds the arguments of x-query-virtio-status.
+type XQueryVirtioStatusArgs struct {
+	// where its object is
+	Path string
+}
+
+// DecodeXQueryVirtioStatusArgs decodes a XQueryVirtioStatusArgs; see package visit for errors.
+func DecodeXQueryVirtioStatusArgs(v visit.Value) (x XQueryVirtioStatusArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XQueryVirtioStatusArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXQueryVirtioStatusArgs(in)
+	return in.Err()
+}
+
+func (x *XQueryVirtioStatusArgs) take(o *visit.Object) {
+	x.Path = o.Need("path").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XQueryVirtioStatusArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XQueryVirtioStatusArgs) put(d *qobject.Dict) {
+	d.Set("path", x.Path)
+}
+
+// XQueryVirtioQueueStatusArgs holds the arguments of x-query-virtio-queue-status.
+type XQueryVirtioQueueStatusArgs struct {
+	// where the device's object is
+	Path string
+	// number of the queue
+	Queue uint16
+}
+
+// DecodeXQueryVirtioQueueStatusArgs decodes a XQueryVirtioQueueStatusArgs; see package visit for errors.
+func DecodeXQueryVirtioQueueStatusArgs(v visit.Value) (x XQueryVirtioQueueStatusArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XQueryVirtioQueueStatusArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXQueryVirtioQueueStatusArgs(in)
+	return in.Err()
+}
+
+func (x *XQueryVirtioQueueStatusArgs) take(o *visit.Object) {
+	x.Path = o.Need("path").Str()
+	x.Queue = o.Need("queue").Uint16()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XQueryVirtioQueueStatusArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XQueryVirtioQueueStatusArgs) put(d *qobject.Dict) {
+	d.Set("path", x.Path)
+	d.Set("queue", int64(x.Queue))
+}
+
+// XQueryVirtioVhostQueueStatusArgs holds the arguments of x-query-virtio-vhost-queue-status.
+type XQueryVirtioVhostQueueStatusArgs struct {
+	// where the device's object is
+	Path string
+	// number of the queue
+	Queue uint16
+}
+
+// DecodeXQueryVirtioVhostQueueStatusArgs decodes a XQueryVirtioVhostQueueStatusArgs; see package visit for errors.
+func DecodeXQueryVirtioVhostQueueStatusArgs(v visit.Value) (x XQueryVirtioVhostQueueStatusArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XQueryVirtioVhostQueueStatusArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXQueryVirtioVhostQueueStatusArgs(in)
+	return in.Err()
+}
+
+func (x *XQueryVirtioVhostQueueStatusArgs) take(o *visit.Object) {
+	x.Path = o.Need("path").Str()
+	x.Queue = o.Need("queue").Uint16()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XQueryVirtioVhostQueueStatusArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XQueryVirtioVhostQueueStatusArgs) put(d *qobject.Dict) {
+	d.Set("path", x.Path)
+	d.Set("queue", int64(x.Queue))
+}
+
+// XQueryVirtioQueueElementArgs holds the arguments of x-query-virtio-queue-element.
+type XQueryVirtioQueueElementArgs struct {
+	// where the device's object is
+	Path string
+	// number of the queue
+	Queue uint16
+	// the entry of the available ring; the next that the device takes, if
+	// absent
+	Index *uint16
+}
+
+// DecodeXQueryVirtioQueueElementArgs decodes a XQueryVirtioQueueElementArgs; see package visit for errors.
+func DecodeXQueryVirtioQueueElementArgs(v visit.Value) (x XQueryVirtioQueueElementArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *XQueryVirtioQueueElementArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeXQueryVirtioQueueElementArgs(in)
+	return in.Err()
+}
+
+func (x *XQueryVirtioQueueElementArgs) take(o *visit.Object) {
+	x.Path = o.Need("path").Str()
+	x.Queue = o.Need("queue").Uint16()
+	x.Index = visit.Optional(o, "index", visit.Value.Uint16)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *XQueryVirtioQueueElementArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *XQueryVirtioQueueElementArgs) put(d *qobject.Dict) {
+	d.Set("path", x.Path)
+	d.Set("queue", int64(x.Queue))
+	if x.Index != nil {
+		d.Set("index", int64(*x.Index))
+	}
+}
+
 // VirtioCommands is the part of Commands that virtio.json defines.
 type VirtioCommands interface {
 	// XQueryVirtio: Lists the virtio devices that are alive.
@@ -17,6 +180,34 @@ type VirtioCommands interface {
 	//
 	// Since QEMU 7.2.
 	XQueryVirtio(call *qmp.Call) ([]VirtioInfo, error)
+
+	// XQueryVirtioStatus: Tells the state of a virtio device.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 7.2.
+	XQueryVirtioStatus(call *qmp.Call, args *XQueryVirtioStatusArgs) (*VirtioStatus, error)
+
+	// XQueryVirtioQueueStatus: Tells the state of a queue.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 7.2.
+	XQueryVirtioQueueStatus(call *qmp.Call, args *XQueryVirtioQueueStatusArgs) (*VirtQueueStatus, error)
+
+	// XQueryVirtioVhostQueueStatus: Tells the state of a queue of a device that is emulated elsewhere.
+	//
+	// Returns: the state
+	//
+	// Since QEMU 7.2.
+	XQueryVirtioVhostQueueStatus(call *qmp.Call, args *XQueryVirtioVhostQueueStatusArgs) (*VirtVhostQueueStatus, error)
+
+	// XQueryVirtioQueueElement: Tells what stands in a queue.
+	//
+	// Returns: the chain of descriptors
+	//
+	// Since QEMU 7.2.
+	XQueryVirtioQueueElement(call *qmp.Call, args *XQueryVirtioQueueElementArgs) (*VirtioQueueElement, error)
 }
 
 func tableVirtio(impl VirtioCommands) []qmp.Command[*coro.Co] {
@@ -33,6 +224,70 @@ func tableVirtio(impl VirtioCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*VirtioInfo).QObject), nil
+			},
+		},
+		{
+			Name:    "x-query-virtio-status",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXQueryVirtioStatusArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryVirtioStatus(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-virtio-queue-status",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXQueryVirtioQueueStatusArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryVirtioQueueStatus(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-virtio-vhost-queue-status",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXQueryVirtioVhostQueueStatusArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryVirtioVhostQueueStatus(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-virtio-queue-element",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeXQueryVirtioQueueElementArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryVirtioQueueElement(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
 			},
 		},
 	}

@@ -48,3 +48,711 @@ func (x *VirtioInfo) put(d *qobject.Dict) {
 	d.Set("path", x.Path)
 	d.Set("name", x.Name)
 }
+
+// VirtioDeviceStatus: The status register, decoded.
+//
+// Since QEMU 7.2.
+type VirtioDeviceStatus struct {
+	// bits with a name
+	Statuses []string
+	// the others
+	UnknownStatuses *uint8
+}
+
+// DecodeVirtioDeviceStatus decodes a VirtioDeviceStatus; see package visit for errors.
+func DecodeVirtioDeviceStatus(v visit.Value) (x VirtioDeviceStatus) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioDeviceStatus) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioDeviceStatus(in)
+	return in.Err()
+}
+
+func (x *VirtioDeviceStatus) take(o *visit.Object) {
+	x.Statuses = visit.List(o.Need("statuses"), visit.Value.Str)
+	x.UnknownStatuses = visit.Optional(o, "unknown-statuses", visit.Value.Uint8)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioDeviceStatus) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioDeviceStatus) put(d *qobject.Dict) {
+	d.Set("statuses", visit.EncodeList(x.Statuses, func(x *string) any { return *x }))
+	if x.UnknownStatuses != nil {
+		d.Set("unknown-statuses", int64(*x.UnknownStatuses))
+	}
+}
+
+// VhostDeviceProtocols: Features of the protocol of vhost-user, decoded.
+//
+// Since QEMU 7.2.
+type VhostDeviceProtocols struct {
+	// bits with a name
+	Protocols []string
+	// the others
+	UnknownProtocols *uint64
+}
+
+// DecodeVhostDeviceProtocols decodes a VhostDeviceProtocols; see package visit for errors.
+func DecodeVhostDeviceProtocols(v visit.Value) (x VhostDeviceProtocols) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VhostDeviceProtocols) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVhostDeviceProtocols(in)
+	return in.Err()
+}
+
+func (x *VhostDeviceProtocols) take(o *visit.Object) {
+	x.Protocols = visit.List(o.Need("protocols"), visit.Value.Str)
+	x.UnknownProtocols = visit.Optional(o, "unknown-protocols", visit.Value.Uint64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VhostDeviceProtocols) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VhostDeviceProtocols) put(d *qobject.Dict) {
+	d.Set("protocols", visit.EncodeList(x.Protocols, func(x *string) any { return *x }))
+	if x.UnknownProtocols != nil {
+		d.Set("unknown-protocols", visit.Uint(*x.UnknownProtocols))
+	}
+}
+
+// VirtioDeviceFeatures: Features, decoded.
+//
+// Since QEMU 7.2.
+type VirtioDeviceFeatures struct {
+	// those of queues and transports with a name
+	Transports []string
+	// those of the kind of device with a name
+	DevFeatures []string
+	// the others
+	UnknownDevFeatures *uint64
+}
+
+// DecodeVirtioDeviceFeatures decodes a VirtioDeviceFeatures; see package visit for errors.
+func DecodeVirtioDeviceFeatures(v visit.Value) (x VirtioDeviceFeatures) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioDeviceFeatures) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioDeviceFeatures(in)
+	return in.Err()
+}
+
+func (x *VirtioDeviceFeatures) take(o *visit.Object) {
+	x.Transports = visit.List(o.Need("transports"), visit.Value.Str)
+	x.DevFeatures = visit.OptionalList(o, "dev-features", visit.Value.Str)
+	x.UnknownDevFeatures = visit.Optional(o, "unknown-dev-features", visit.Value.Uint64)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioDeviceFeatures) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioDeviceFeatures) put(d *qobject.Dict) {
+	d.Set("transports", visit.EncodeList(x.Transports, func(x *string) any { return *x }))
+	if x.DevFeatures != nil {
+		d.Set("dev-features", visit.EncodeList(x.DevFeatures, func(x *string) any { return *x }))
+	}
+	if x.UnknownDevFeatures != nil {
+		d.Set("unknown-dev-features", visit.Uint(*x.UnknownDevFeatures))
+	}
+}
+
+// VhostStatus: State of a device that is emulated elsewhere.
+//
+// Since QEMU 7.2.
+type VhostStatus struct {
+	// pieces of memory it has
+	NMemSections int64
+	// pieces of memory it is about to have
+	NTmpSections int64
+	// number of queues
+	Nvqs uint32
+	// the first queue
+	VqIndex int64
+	// what it offers
+	Features VirtioDeviceFeatures
+	// what was accepted
+	AckedFeatures VirtioDeviceFeatures
+	// what its backend offers
+	BackendFeatures VirtioDeviceFeatures
+	// what its protocol has
+	ProtocolFeatures VhostDeviceProtocols
+	// most queues
+	MaxQueues uint64
+	// capabilities of the backend
+	BackendCap uint64
+	// writes are logged
+	LogEnabled bool
+	// size of the log
+	LogSize uint64
+}
+
+// DecodeVhostStatus decodes a VhostStatus; see package visit for errors.
+func DecodeVhostStatus(v visit.Value) (x VhostStatus) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VhostStatus) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVhostStatus(in)
+	return in.Err()
+}
+
+func (x *VhostStatus) take(o *visit.Object) {
+	x.NMemSections = o.Need("n-mem-sections").Int64()
+	x.NTmpSections = o.Need("n-tmp-sections").Int64()
+	x.Nvqs = o.Need("nvqs").Uint32()
+	x.VqIndex = o.Need("vq-index").Int64()
+	x.Features = DecodeVirtioDeviceFeatures(o.Need("features"))
+	x.AckedFeatures = DecodeVirtioDeviceFeatures(o.Need("acked-features"))
+	x.BackendFeatures = DecodeVirtioDeviceFeatures(o.Need("backend-features"))
+	x.ProtocolFeatures = DecodeVhostDeviceProtocols(o.Need("protocol-features"))
+	x.MaxQueues = o.Need("max-queues").Uint64()
+	x.BackendCap = o.Need("backend-cap").Uint64()
+	x.LogEnabled = o.Need("log-enabled").Bool()
+	x.LogSize = o.Need("log-size").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VhostStatus) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VhostStatus) put(d *qobject.Dict) {
+	d.Set("n-mem-sections", x.NMemSections)
+	d.Set("n-tmp-sections", x.NTmpSections)
+	d.Set("nvqs", int64(x.Nvqs))
+	d.Set("vq-index", x.VqIndex)
+	d.Set("features", x.Features.QObject())
+	d.Set("acked-features", x.AckedFeatures.QObject())
+	d.Set("backend-features", x.BackendFeatures.QObject())
+	d.Set("protocol-features", x.ProtocolFeatures.QObject())
+	d.Set("max-queues", visit.Uint(x.MaxQueues))
+	d.Set("backend-cap", visit.Uint(x.BackendCap))
+	d.Set("log-enabled", x.LogEnabled)
+	d.Set("log-size", visit.Uint(x.LogSize))
+}
+
+// VirtioStatus: State of a virtio device.
+//
+// Since QEMU 7.2.
+type VirtioStatus struct {
+	// its kind
+	Name string
+	// the number of its kind
+	DeviceId uint16
+	// it is emulated elsewhere, and that has begun
+	VhostStarted bool
+	// order of bytes
+	DeviceEndian string
+	// what the driver accepted
+	GuestFeatures VirtioDeviceFeatures
+	// what the device offers
+	HostFeatures VirtioDeviceFeatures
+	// what its backend offers
+	BackendFeatures VirtioDeviceFeatures
+	// number of queues
+	NumVqs int64
+	// the status register
+	Status VirtioDeviceStatus
+	// interrupt causes that the driver has not read
+	Isr uint8
+	// the queue whose registers the driver sees
+	QueueSel uint16
+	// the machine runs
+	VmRunning bool
+	// the driver broke the protocol
+	Broken bool
+	// it must not reach memory
+	Disabled bool
+	// started counts
+	UseStarted bool
+	// the driver is ready
+	Started bool
+	// it starts when the driver first notifies it
+	StartOnKick bool
+	// the driver's version is not looked at
+	DisableLegacyCheck bool
+	// its bus, if named by the transport
+	BusName string
+	// interrupts can be masked
+	UseGuestNotifierMask bool
+	// where it is emulated, if elsewhere
+	VhostDev *VhostStatus
+}
+
+// DecodeVirtioStatus decodes a VirtioStatus; see package visit for errors.
+func DecodeVirtioStatus(v visit.Value) (x VirtioStatus) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioStatus) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioStatus(in)
+	return in.Err()
+}
+
+func (x *VirtioStatus) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.DeviceId = o.Need("device-id").Uint16()
+	x.VhostStarted = o.Need("vhost-started").Bool()
+	x.DeviceEndian = o.Need("device-endian").Str()
+	x.GuestFeatures = DecodeVirtioDeviceFeatures(o.Need("guest-features"))
+	x.HostFeatures = DecodeVirtioDeviceFeatures(o.Need("host-features"))
+	x.BackendFeatures = DecodeVirtioDeviceFeatures(o.Need("backend-features"))
+	x.NumVqs = o.Need("num-vqs").Int64()
+	x.Status = DecodeVirtioDeviceStatus(o.Need("status"))
+	x.Isr = o.Need("isr").Uint8()
+	x.QueueSel = o.Need("queue-sel").Uint16()
+	x.VmRunning = o.Need("vm-running").Bool()
+	x.Broken = o.Need("broken").Bool()
+	x.Disabled = o.Need("disabled").Bool()
+	x.UseStarted = o.Need("use-started").Bool()
+	x.Started = o.Need("started").Bool()
+	x.StartOnKick = o.Need("start-on-kick").Bool()
+	x.DisableLegacyCheck = o.Need("disable-legacy-check").Bool()
+	x.BusName = o.Need("bus-name").Str()
+	x.UseGuestNotifierMask = o.Need("use-guest-notifier-mask").Bool()
+	x.VhostDev = visit.Optional(o, "vhost-dev", DecodeVhostStatus)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioStatus) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioStatus) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	d.Set("device-id", int64(x.DeviceId))
+	d.Set("vhost-started", x.VhostStarted)
+	d.Set("device-endian", x.DeviceEndian)
+	d.Set("guest-features", x.GuestFeatures.QObject())
+	d.Set("host-features", x.HostFeatures.QObject())
+	d.Set("backend-features", x.BackendFeatures.QObject())
+	d.Set("num-vqs", x.NumVqs)
+	d.Set("status", x.Status.QObject())
+	d.Set("isr", int64(x.Isr))
+	d.Set("queue-sel", int64(x.QueueSel))
+	d.Set("vm-running", x.VmRunning)
+	d.Set("broken", x.Broken)
+	d.Set("disabled", x.Disabled)
+	d.Set("use-started", x.UseStarted)
+	d.Set("started", x.Started)
+	d.Set("start-on-kick", x.StartOnKick)
+	d.Set("disable-legacy-check", x.DisableLegacyCheck)
+	d.Set("bus-name", x.BusName)
+	d.Set("use-guest-notifier-mask", x.UseGuestNotifierMask)
+	if x.VhostDev != nil {
+		d.Set("vhost-dev", x.VhostDev.QObject())
+	}
+}
+
+// VirtQueueStatus: State of a queue.
+//
+// Since QEMU 7.2.
+type VirtQueueStatus struct {
+	// the kind of device
+	Name string
+	// number of the queue
+	QueueIndex uint16
+	// requests the device works on
+	Inuse uint32
+	// entries
+	VringNum uint32
+	// entries offered
+	VringNumDefault uint32
+	// alignment of the rings
+	VringAlign uint32
+	// address of the descriptor table
+	VringDesc uint64
+	// address of the available ring
+	VringAvail uint64
+	// address of the used ring
+	VringUsed uint64
+	// the next entry that the device takes
+	LastAvailIdx *uint16
+	// how far it has seen entries
+	ShadowAvailIdx *uint16
+	// the next entry that it gives back
+	UsedIdx uint16
+	// how far the driver was told of those
+	SignalledUsed uint16
+	// signalled-used means something
+	SignalledUsedValid bool
+}
+
+// DecodeVirtQueueStatus decodes a VirtQueueStatus; see package visit for errors.
+func DecodeVirtQueueStatus(v visit.Value) (x VirtQueueStatus) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtQueueStatus) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtQueueStatus(in)
+	return in.Err()
+}
+
+func (x *VirtQueueStatus) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.QueueIndex = o.Need("queue-index").Uint16()
+	x.Inuse = o.Need("inuse").Uint32()
+	x.VringNum = o.Need("vring-num").Uint32()
+	x.VringNumDefault = o.Need("vring-num-default").Uint32()
+	x.VringAlign = o.Need("vring-align").Uint32()
+	x.VringDesc = o.Need("vring-desc").Uint64()
+	x.VringAvail = o.Need("vring-avail").Uint64()
+	x.VringUsed = o.Need("vring-used").Uint64()
+	x.LastAvailIdx = visit.Optional(o, "last-avail-idx", visit.Value.Uint16)
+	x.ShadowAvailIdx = visit.Optional(o, "shadow-avail-idx", visit.Value.Uint16)
+	x.UsedIdx = o.Need("used-idx").Uint16()
+	x.SignalledUsed = o.Need("signalled-used").Uint16()
+	x.SignalledUsedValid = o.Need("signalled-used-valid").Bool()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtQueueStatus) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtQueueStatus) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	d.Set("queue-index", int64(x.QueueIndex))
+	d.Set("inuse", int64(x.Inuse))
+	d.Set("vring-num", int64(x.VringNum))
+	d.Set("vring-num-default", int64(x.VringNumDefault))
+	d.Set("vring-align", int64(x.VringAlign))
+	d.Set("vring-desc", visit.Uint(x.VringDesc))
+	d.Set("vring-avail", visit.Uint(x.VringAvail))
+	d.Set("vring-used", visit.Uint(x.VringUsed))
+	if x.LastAvailIdx != nil {
+		d.Set("last-avail-idx", int64(*x.LastAvailIdx))
+	}
+	if x.ShadowAvailIdx != nil {
+		d.Set("shadow-avail-idx", int64(*x.ShadowAvailIdx))
+	}
+	d.Set("used-idx", int64(x.UsedIdx))
+	d.Set("signalled-used", int64(x.SignalledUsed))
+	d.Set("signalled-used-valid", x.SignalledUsedValid)
+}
+
+// VirtVhostQueueStatus: State of a queue of a device that is emulated elsewhere.
+//
+// Since QEMU 7.2.
+type VirtVhostQueueStatus struct {
+	// the kind of device
+	Name string
+	// descriptor for notifications
+	Kick int64
+	// descriptor for interrupts
+	Call int64
+	// address of the descriptor table in this process
+	Desc uint64
+	// address of the available ring in this process
+	Avail uint64
+	// address of the used ring in this process
+	Used uint64
+	// entries
+	Num int64
+	// the descriptor table for the guest
+	DescPhys uint64
+	// its size
+	DescSize uint32
+	// the available ring for the guest
+	AvailPhys uint64
+	// its size
+	AvailSize uint32
+	// the used ring for the guest
+	UsedPhys uint64
+	// its size
+	UsedSize uint32
+}
+
+// DecodeVirtVhostQueueStatus decodes a VirtVhostQueueStatus; see package visit for errors.
+func DecodeVirtVhostQueueStatus(v visit.Value) (x VirtVhostQueueStatus) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtVhostQueueStatus) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtVhostQueueStatus(in)
+	return in.Err()
+}
+
+func (x *VirtVhostQueueStatus) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.Kick = o.Need("kick").Int64()
+	x.Call = o.Need("call").Int64()
+	x.Desc = o.Need("desc").Uint64()
+	x.Avail = o.Need("avail").Uint64()
+	x.Used = o.Need("used").Uint64()
+	x.Num = o.Need("num").Int64()
+	x.DescPhys = o.Need("desc-phys").Uint64()
+	x.DescSize = o.Need("desc-size").Uint32()
+	x.AvailPhys = o.Need("avail-phys").Uint64()
+	x.AvailSize = o.Need("avail-size").Uint32()
+	x.UsedPhys = o.Need("used-phys").Uint64()
+	x.UsedSize = o.Need("used-size").Uint32()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtVhostQueueStatus) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtVhostQueueStatus) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	d.Set("kick", x.Kick)
+	d.Set("call", x.Call)
+	d.Set("desc", visit.Uint(x.Desc))
+	d.Set("avail", visit.Uint(x.Avail))
+	d.Set("used", visit.Uint(x.Used))
+	d.Set("num", x.Num)
+	d.Set("desc-phys", visit.Uint(x.DescPhys))
+	d.Set("desc-size", int64(x.DescSize))
+	d.Set("avail-phys", visit.Uint(x.AvailPhys))
+	d.Set("avail-size", int64(x.AvailSize))
+	d.Set("used-phys", visit.Uint(x.UsedPhys))
+	d.Set("used-size", int64(x.UsedSize))
+}
+
+// VirtioRingDesc: A descriptor.
+//
+// Since QEMU 7.2.
+type VirtioRingDesc struct {
+	// address of the buffer
+	Addr uint64
+	// its size
+	Len uint32
+	// what is said of it
+	Flags []string
+}
+
+// DecodeVirtioRingDesc decodes a VirtioRingDesc; see package visit for errors.
+func DecodeVirtioRingDesc(v visit.Value) (x VirtioRingDesc) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioRingDesc) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioRingDesc(in)
+	return in.Err()
+}
+
+func (x *VirtioRingDesc) take(o *visit.Object) {
+	x.Addr = o.Need("addr").Uint64()
+	x.Len = o.Need("len").Uint32()
+	x.Flags = visit.List(o.Need("flags"), visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioRingDesc) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioRingDesc) put(d *qobject.Dict) {
+	d.Set("addr", visit.Uint(x.Addr))
+	d.Set("len", int64(x.Len))
+	d.Set("flags", visit.EncodeList(x.Flags, func(x *string) any { return *x }))
+}
+
+// VirtioRingAvail: The available ring.
+//
+// Since QEMU 7.2.
+type VirtioRingAvail struct {
+	// its flags
+	Flags uint16
+	// where the driver puts the next entry
+	Idx uint16
+	// the entry looked at
+	Ring uint64
+}
+
+// DecodeVirtioRingAvail decodes a VirtioRingAvail; see package visit for errors.
+func DecodeVirtioRingAvail(v visit.Value) (x VirtioRingAvail) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioRingAvail) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioRingAvail(in)
+	return in.Err()
+}
+
+func (x *VirtioRingAvail) take(o *visit.Object) {
+	x.Flags = o.Need("flags").Uint16()
+	x.Idx = o.Need("idx").Uint16()
+	x.Ring = o.Need("ring").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioRingAvail) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioRingAvail) put(d *qobject.Dict) {
+	d.Set("flags", int64(x.Flags))
+	d.Set("idx", int64(x.Idx))
+	d.Set("ring", visit.Uint(x.Ring))
+}
+
+// VirtioRingUsed: The used ring.
+//
+// Since QEMU 7.2.
+type VirtioRingUsed struct {
+	// its flags
+	Flags uint16
+	// where the device puts the next entry
+	Idx uint16
+}
+
+// DecodeVirtioRingUsed decodes a VirtioRingUsed; see package visit for errors.
+func DecodeVirtioRingUsed(v visit.Value) (x VirtioRingUsed) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioRingUsed) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioRingUsed(in)
+	return in.Err()
+}
+
+func (x *VirtioRingUsed) take(o *visit.Object) {
+	x.Flags = o.Need("flags").Uint16()
+	x.Idx = o.Need("idx").Uint16()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioRingUsed) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioRingUsed) put(d *qobject.Dict) {
+	d.Set("flags", int64(x.Flags))
+	d.Set("idx", int64(x.Idx))
+}
+
+// VirtioQueueElement: A chain of descriptors and its queue's rings.
+//
+// Since QEMU 7.2.
+type VirtioQueueElement struct {
+	// the kind of device
+	Name string
+	// number of the first descriptor
+	Index uint32
+	// the descriptors, the last one first
+	Descs []VirtioRingDesc
+	// the available ring
+	Avail VirtioRingAvail
+	// the used ring
+	Used VirtioRingUsed
+}
+
+// DecodeVirtioQueueElement decodes a VirtioQueueElement; see package visit for errors.
+func DecodeVirtioQueueElement(v visit.Value) (x VirtioQueueElement) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VirtioQueueElement) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVirtioQueueElement(in)
+	return in.Err()
+}
+
+func (x *VirtioQueueElement) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.Index = o.Need("index").Uint32()
+	x.Descs = visit.List(o.Need("descs"), DecodeVirtioRingDesc)
+	x.Avail = DecodeVirtioRingAvail(o.Need("avail"))
+	x.Used = DecodeVirtioRingUsed(o.Need("used"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VirtioQueueElement) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VirtioQueueElement) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	d.Set("index", int64(x.Index))
+	d.Set("descs", visit.EncodeList(x.Descs, (*VirtioRingDesc).QObject))
+	d.Set("avail", x.Avail.QObject())
+	d.Set("used", x.Used.QObject())
+}
