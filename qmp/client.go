@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -56,9 +57,25 @@ type pendingCall struct {
 }
 
 // Dial connects to a QMP server, as net.Dialer does, and negotiates: see
-// [NewClient].
+// [NewClient]. [DialTLS] does it over TLS.
 func Dial(ctx context.Context, network, address string) (*Client, error) {
 	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, fmt.Errorf("qmp: %w", err)
+	}
+	return NewClient(ctx, conn)
+}
+
+// DialTLS is [Dial] for a server that talks TLS, such as a character device with
+// tls-creds. config is as for tls.Client; without a ServerName it gets the
+// address's host. It may be nil for a server whose certificate the host trusts
+// and that does not ask for one.
+//
+// A server that does not like the client's certificate may say so only after the
+// handshake; the error is then that of the negotiation.
+func DialTLS(ctx context.Context, network, address string, config *tls.Config) (*Client, error) {
+	d := tls.Dialer{Config: config}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: %w", err)

@@ -75,7 +75,7 @@ func TestParseAddress(t *testing.T) {
 		{"", "", ""},
 	} {
 		got, err := parseAddress(c.text)
-		if got != (address{c.network, c.path}) || (err == nil) != (c.network != "") {
+		if got != (address{network: c.network, where: c.path}) || (err == nil) != (c.network != "") {
 			t.Errorf("%q: %+v, %v", c.text, got, err)
 		}
 	}

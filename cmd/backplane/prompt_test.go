@@ -66,7 +66,7 @@ type scripted struct {
 
 func startPrompt(t *testing.T, s *qmpServer) *scripted {
 	t.Helper()
-	client, err := dial(t.Context(), address{"unix", s.path}, func(ctx context.Context, conn net.Conn) (*qmp.Client, error) {
+	client, err := dial(t.Context(), address{network: "unix", where: s.path}, func(ctx context.Context, conn net.Conn) (*qmp.Client, error) {
 		return qmp.NewClient(ctx, conn)
 	})
 	if err != nil {

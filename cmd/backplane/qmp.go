@@ -87,9 +87,11 @@ func talkQMP(ctx context.Context, at address, words []string, options qmpOptions
 	return s.run(ctx, words)
 }
 
-// parseAround reads flags before and after the address, and returns the
-// address and the words behind.
+// parseAround reads flags before and after the address, those for TLS among
+// them, and returns the address and the words behind.
 func parseAround(flags *flag.FlagSet, args []string, about string, std stdio) (at address, words []string, status int, goOn bool) {
+	var tls tlsOptions
+	tls.declare(flags)
 	if status, goOn = parse(flags, args, about, std); !goOn {
 		return address{}, nil, status, false
 	}
@@ -102,6 +104,9 @@ func parseAround(flags *flag.FlagSet, args []string, about string, std stdio) (a
 	}
 	if status, goOn = parse(flags, flags.Args()[1:], about, std); !goOn {
 		return address{}, nil, status, false
+	}
+	if err := tls.apply(&at); err != nil {
+		return address{}, nil, refuse(std, flags.Name(), err), false
 	}
 	return at, flags.Args(), statusOK, true
 }

@@ -154,7 +154,7 @@ func TestQMPEventsInTime(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
 		out, errs := &cue{text: "RESUME", end: cancel}, new(strings.Builder)
-		status := talkQMP(ctx, address{"unix", s.path}, []string{"device_del", "id=d0"}, options, stdio{nil, out, errs})
+		status := talkQMP(ctx, address{network: "unix", where: s.path}, []string{"device_del", "id=d0"}, options, stdio{nil, out, errs})
 		cancel(nil)
 		if status != c.status || errs.String() != c.err || strings.Count(out.String(), "\n") != 5 {
 			t.Errorf("--wait %s: status %d\nout: %s\nerr: %s", c.wait, status, out, errs)
