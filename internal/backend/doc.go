@@ -32,8 +32,10 @@ func (p properties) Property(name string) *qom.Property {
 // Register enters the types.
 func Register(t *qom.Types) error {
 	return t.Add(
-		qom.Type{Name: "memory-backend", Parent: "object", Abstract: true, Class: memoryClass()},
-		qom.Type{Name: memoryType, Parent: "memory-backend", Class: memoryClass()},
+		qom.Type{Name: backendType, Parent: "object", Abstract: true, Class: memoryClass(backendType)},
+		qom.Type{Name: memoryType, Parent: backendType, Class: memoryClass(memoryType)},
+		qom.Type{Name: fileType, Parent: backendType, Class: fileClass()},
+		qom.Type{Name: memfdType, Parent: backendType, Class: memfdClass()},
 		qom.Type{Name: "rng-backend", Parent: "object", Abstract: true, Class: rngClass(false)},
 		qom.Type{Name: builtinType, Parent: "rng-backend", Class: rngClass(false)},
 		qom.Type{Name: randomType, Parent: "rng-backend", Class: rngClass(true)},

@@ -35,7 +35,7 @@ Machine
   -no-reboot, -no-shutdown, -action reboot=...,shutdown=...   what a reset and a shutdown of the guest do
 
 Devices
-  -object TYPE,id=ID[,prop=value...]  make an object (iothread, memory-backend-ram, rng-builtin, rng-random, secret);
+  -object TYPE,id=ID[,prop=value...]  make an object; "-object help" lists the types;
                           -machine memory-backend=ID makes one main memory
   -device DRIVER[,prop=value...]  plug a device; "-device help" lists them, "-device DRIVER,help" its properties
   -blockdev OPTIONS               make a block node (drivers file, raw, qcow2, null-co)

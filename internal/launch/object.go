@@ -16,8 +16,10 @@ func (p *plan) takeObject(f opts.Flag) error {
 		return err
 	}
 	if kind, _ := d.Get("qom-type"); help || kind == "help" {
-		p.help = "List of user creatable objects:\n" +
-			"  iothread\n  memory-backend-ram\n  rng-builtin\n  rng-random\n  secret\n"
+		p.help = "List of user creatable objects:\n"
+		for _, t := range api.ObjectTypeValues() {
+			p.help += "  " + string(t) + "\n"
+		}
 		return nil
 	}
 	in := visit.New(d, flavour(json))

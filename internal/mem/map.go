@@ -40,7 +40,7 @@ func NewMap(c Config) *Map {
 // more: vCPUs have ended and devices are finalised.
 func (m *Map) Close() {
 	for r := range m.memories {
-		release(r.ram)
+		r.free(r.ram)
 	}
 	clear(m.memories)
 }

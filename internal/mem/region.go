@@ -33,6 +33,7 @@ type Region struct {
 	guard *Guard // of the owner; nil if the region is exempt
 	ops   *Ops   // IO
 	ram   []byte // RAM, ROM
+	free  func(ram []byte)
 
 	onWrite func(off, n uint64) // see OnWrite
 
@@ -108,10 +109,17 @@ func (m *Map) memory(kind Kind, owner Owner, name string, size uint64) (*Region,
 	if err != nil {
 		return nil, fmt.Errorf("cannot set up guest memory '%s': %w", name, err)
 	}
-	r := m.newRegion(kind, owner, name, size)
-	r.ram = p
+	return m.Given(kind, owner, name, p, release), nil
+}
+
+// Given returns a region of the kind [RAM] or [ROM] that is the caller's memory,
+// which lies outside Go's heap. free is called with it when [Region.Free] or
+// [Map.Close] gives it back and nobody can reach it any more.
+func (m *Map) Given(kind Kind, owner Owner, name string, ram []byte, free func(ram []byte)) *Region {
+	r := m.newRegion(kind, owner, name, uint64(len(ram)))
+	r.ram, r.free = ram, free
 	m.memories[r] = struct{}{}
-	return r, nil
+	return r
 }
 
 // Alias returns a window of size bytes onto target, from offset on.
@@ -265,7 +273,7 @@ func (r *Region) Free() {
 		return
 	}
 	delete(r.m.memories, r)
-	r.m.rcu.Call(func() { release(r.ram) })
+	r.m.rcu.Call(func() { r.free(r.ram) })
 }
 
 // addSat returns a+b, or the highest address if that overflows.

@@ -63,8 +63,8 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 			return nil, err
 		}
 		return &t.Object, nil
-	case o.MemoryBackendRam != nil:
-		b, err := newMemory(m, o.Id, o.MemoryBackendRam)
+	case memoryOf(o) != nil:
+		b, err := newMemory(m, o)
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +94,8 @@ func checkObject(o *api.ObjectOptions) error {
 		return qerr.New("Property '%s.opened' is not writable", o.QomType)
 	case o.Iothread != nil:
 		return iothreadOptions(o.Iothread).Check()
-	case o.MemoryBackendRam != nil:
-		return checkMemory(o.MemoryBackendRam)
+	case memoryOf(o) != nil:
+		return checkMemory(memoryOf(o))
 	}
 	return nil
 }
@@ -116,47 +116,6 @@ func iothreadOptions(p *api.IothreadProperties) backend.IOThreadOptions {
 	return o
 }
 
-func checkMemory(p *api.MemoryBackendProperties) error {
-	switch {
-	case p.PreallocThreads != nil && *p.PreallocThreads == 0:
-		return backend.NoValue("prealloc-threads")
-	case p.Size == 0:
-		return backend.NoValue("size")
-	case p.Reserve != nil && !*p.Reserve:
-		return unsupported("reserve")
-	case value(p.Share):
-		return unsupported("share")
-	case p.PreallocContext != nil:
-		return unsupported("prealloc-context")
-	case p.PreallocThreads != nil && *p.PreallocThreads != 1 && value(p.Prealloc):
-		return unsupported("prealloc-threads")
-	case value(p.XUseCanonicalPathForRamblockId):
-		return unsupported("x-use-canonical-path-for-ramblock-id")
-	}
-	return nil
-}
-
-func newMemory(m *machine.Machine, id string, p *api.MemoryBackendProperties) (*backend.Memory, error) {
-	bound := p.Policy != nil && *p.Policy != api.HostMemPolicyDefault
-	switch {
-	case bound && len(p.HostNodes) == 0:
-		return nil, qerr.New("host-nodes must be set for policy %s", *p.Policy)
-	case bound:
-		return nil, unsupported("policy")
-	case len(p.HostNodes) > 0:
-		return nil, qerr.New("host-nodes must be empty for policy default, or you should explicitly specify a policy other than default")
-	}
-	o := backend.DefaultMemory(p.Size)
-	o.Prealloc = value(p.Prealloc)
-	if p.Merge != nil {
-		o.Merge = *p.Merge
-	}
-	if p.Dump != nil {
-		o.Dump = *p.Dump
-	}
-	return backend.NewMemory(m.Map, id, o)
-}
-
 func newSecret(m *machine.Machine, p *api.SecretProperties) (*backend.Secret, error) {
 	o := backend.SecretOptions{Data: p.Data, File: p.File, KeyID: p.Keyid, IV: p.Iv,
 		Base64: p.Format != nil && *p.Format == api.QCryptoSecretFormatBase64}
@@ -173,18 +132,6 @@ func eachObject[T any](m *machine.Machine, f func(id string, o T)) {
 			}
 		}
 	}
-}
-
-func (h *handlers) QueryMemdev(*qmp.Call) ([]api.Memdev, error) {
-	list, reserve := []api.Memdev{}, true
-	eachObject(h.m, func(id string, b *backend.Memory) {
-		list = append(list, api.Memdev{
-			Id: &id, Size: b.Region().Size(), Merge: b.Options().Merge, Dump: b.Options().Dump,
-			Prealloc: b.Options().Prealloc, Reserve: &reserve,
-			HostNodes: []uint16{}, Policy: api.HostMemPolicyDefault,
-		})
-	})
-	return list, nil
 }
 
 func (h *handlers) QueryIothreads(*qmp.Call) ([]api.IOThreadInfo, error) {

@@ -493,6 +493,264 @@ func (x *SecretProperties) put(d *qobject.Dict) {
 	}
 }
 
+// MemoryBackendFileProperties: Memory that is a file.
+//
+// Since QEMU 2.1.
+type MemoryBackendFileProperties struct {
+	// it goes into dumps of the emulator
+	Dump *bool
+	// nodes of the host
+	HostNodes []uint16
+	// the host may merge equal pages
+	Merge *bool
+	// how it is spread over those nodes
+	Policy *HostMemPolicy
+	// all of it is taken at once
+	Prealloc *bool
+	// how many threads do that
+	PreallocThreads *uint32
+	// the thread-context that they belong to
+	PreallocContext *string
+	// other processes see what is written
+	Share *bool
+	// swap space is reserved
+	Reserve *bool
+	// bytes
+	Size uint64
+	// names blocks as QEMU 3.1 and older
+	// did
+	XUseCanonicalPathForRamblockId *bool
+	// of the mapping, in bytes
+	Align *uint64
+	// where in the file the memory starts, in bytes
+	Offset *uint64
+	// what the file has is of no use once the memory is gone
+	DiscardData *bool
+	// the file, which is made if it is not there, or a folder for a
+	// file without a name
+	MemPath string
+	// the file is persistent memory, which this build refuses
+	Pmem *bool
+	// the file is not written
+	Readonly *bool
+	// neither can the guest write the memory; by default as readonly
+	Rom *OnOffAuto
+}
+
+// DecodeMemoryBackendFileProperties decodes a MemoryBackendFileProperties; see package visit for errors.
+func DecodeMemoryBackendFileProperties(v visit.Value) (x MemoryBackendFileProperties) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MemoryBackendFileProperties) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMemoryBackendFileProperties(in)
+	return in.Err()
+}
+
+func (x *MemoryBackendFileProperties) take(o *visit.Object) {
+	x.Dump = visit.Optional(o, "dump", visit.Value.Bool)
+	x.HostNodes = visit.OptionalList(o, "host-nodes", visit.Value.Uint16)
+	x.Merge = visit.Optional(o, "merge", visit.Value.Bool)
+	x.Policy = visit.Optional(o, "policy", DecodeHostMemPolicy)
+	x.Prealloc = visit.Optional(o, "prealloc", visit.Value.Bool)
+	x.PreallocThreads = visit.Optional(o, "prealloc-threads", visit.Value.Uint32)
+	x.PreallocContext = visit.Optional(o, "prealloc-context", visit.Value.Str)
+	x.Share = visit.Optional(o, "share", visit.Value.Bool)
+	x.Reserve = visit.Optional(o, "reserve", visit.Value.Bool)
+	x.Size = o.Need("size").Size()
+	x.XUseCanonicalPathForRamblockId = visit.Optional(o, "x-use-canonical-path-for-ramblock-id", visit.Value.Bool)
+	x.Align = visit.Optional(o, "align", visit.Value.Size)
+	x.Offset = visit.Optional(o, "offset", visit.Value.Size)
+	x.DiscardData = visit.Optional(o, "discard-data", visit.Value.Bool)
+	x.MemPath = o.Need("mem-path").Str()
+	x.Pmem = visit.Optional(o, "pmem", visit.Value.Bool)
+	x.Readonly = visit.Optional(o, "readonly", visit.Value.Bool)
+	x.Rom = visit.Optional(o, "rom", DecodeOnOffAuto)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MemoryBackendFileProperties) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MemoryBackendFileProperties) put(d *qobject.Dict) {
+	if x.Dump != nil {
+		d.Set("dump", *x.Dump)
+	}
+	if x.HostNodes != nil {
+		d.Set("host-nodes", visit.EncodeList(x.HostNodes, func(x *uint16) any { return int64(*x) }))
+	}
+	if x.Merge != nil {
+		d.Set("merge", *x.Merge)
+	}
+	if x.Policy != nil {
+		d.Set("policy", string(*x.Policy))
+	}
+	if x.Prealloc != nil {
+		d.Set("prealloc", *x.Prealloc)
+	}
+	if x.PreallocThreads != nil {
+		d.Set("prealloc-threads", int64(*x.PreallocThreads))
+	}
+	if x.PreallocContext != nil {
+		d.Set("prealloc-context", *x.PreallocContext)
+	}
+	if x.Share != nil {
+		d.Set("share", *x.Share)
+	}
+	if x.Reserve != nil {
+		d.Set("reserve", *x.Reserve)
+	}
+	d.Set("size", visit.Uint(x.Size))
+	if x.XUseCanonicalPathForRamblockId != nil {
+		d.Set("x-use-canonical-path-for-ramblock-id", *x.XUseCanonicalPathForRamblockId)
+	}
+	if x.Align != nil {
+		d.Set("align", visit.Uint(*x.Align))
+	}
+	if x.Offset != nil {
+		d.Set("offset", visit.Uint(*x.Offset))
+	}
+	if x.DiscardData != nil {
+		d.Set("discard-data", *x.DiscardData)
+	}
+	d.Set("mem-path", x.MemPath)
+	if x.Pmem != nil {
+		d.Set("pmem", *x.Pmem)
+	}
+	if x.Readonly != nil {
+		d.Set("readonly", *x.Readonly)
+	}
+	if x.Rom != nil {
+		d.Set("rom", string(*x.Rom))
+	}
+}
+
+// MemoryBackendMemfdProperties: Memory that is a file without a name, which other processes may be given.
+// Here share is on by default.
+//
+// Since QEMU 2.12.
+type MemoryBackendMemfdProperties struct {
+	// it goes into dumps of the emulator
+	Dump *bool
+	// nodes of the host
+	HostNodes []uint16
+	// the host may merge equal pages
+	Merge *bool
+	// how it is spread over those nodes
+	Policy *HostMemPolicy
+	// all of it is taken at once
+	Prealloc *bool
+	// how many threads do that
+	PreallocThreads *uint32
+	// the thread-context that they belong to
+	PreallocContext *string
+	// other processes see what is written
+	Share *bool
+	// swap space is reserved
+	Reserve *bool
+	// bytes
+	Size uint64
+	// names blocks as QEMU 3.1 and older
+	// did
+	XUseCanonicalPathForRamblockId *bool
+	// it is of huge pages
+	Hugetlb *bool
+	// of these many bytes each
+	Hugetlbsize *uint64
+	// its size can never change, true by default
+	Seal *bool
+}
+
+// DecodeMemoryBackendMemfdProperties decodes a MemoryBackendMemfdProperties; see package visit for errors.
+func DecodeMemoryBackendMemfdProperties(v visit.Value) (x MemoryBackendMemfdProperties) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *MemoryBackendMemfdProperties) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeMemoryBackendMemfdProperties(in)
+	return in.Err()
+}
+
+func (x *MemoryBackendMemfdProperties) take(o *visit.Object) {
+	x.Dump = visit.Optional(o, "dump", visit.Value.Bool)
+	x.HostNodes = visit.OptionalList(o, "host-nodes", visit.Value.Uint16)
+	x.Merge = visit.Optional(o, "merge", visit.Value.Bool)
+	x.Policy = visit.Optional(o, "policy", DecodeHostMemPolicy)
+	x.Prealloc = visit.Optional(o, "prealloc", visit.Value.Bool)
+	x.PreallocThreads = visit.Optional(o, "prealloc-threads", visit.Value.Uint32)
+	x.PreallocContext = visit.Optional(o, "prealloc-context", visit.Value.Str)
+	x.Share = visit.Optional(o, "share", visit.Value.Bool)
+	x.Reserve = visit.Optional(o, "reserve", visit.Value.Bool)
+	x.Size = o.Need("size").Size()
+	x.XUseCanonicalPathForRamblockId = visit.Optional(o, "x-use-canonical-path-for-ramblock-id", visit.Value.Bool)
+	x.Hugetlb = visit.Optional(o, "hugetlb", visit.Value.Bool)
+	x.Hugetlbsize = visit.Optional(o, "hugetlbsize", visit.Value.Size)
+	x.Seal = visit.Optional(o, "seal", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *MemoryBackendMemfdProperties) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *MemoryBackendMemfdProperties) put(d *qobject.Dict) {
+	if x.Dump != nil {
+		d.Set("dump", *x.Dump)
+	}
+	if x.HostNodes != nil {
+		d.Set("host-nodes", visit.EncodeList(x.HostNodes, func(x *uint16) any { return int64(*x) }))
+	}
+	if x.Merge != nil {
+		d.Set("merge", *x.Merge)
+	}
+	if x.Policy != nil {
+		d.Set("policy", string(*x.Policy))
+	}
+	if x.Prealloc != nil {
+		d.Set("prealloc", *x.Prealloc)
+	}
+	if x.PreallocThreads != nil {
+		d.Set("prealloc-threads", int64(*x.PreallocThreads))
+	}
+	if x.PreallocContext != nil {
+		d.Set("prealloc-context", *x.PreallocContext)
+	}
+	if x.Share != nil {
+		d.Set("share", *x.Share)
+	}
+	if x.Reserve != nil {
+		d.Set("reserve", *x.Reserve)
+	}
+	d.Set("size", visit.Uint(x.Size))
+	if x.XUseCanonicalPathForRamblockId != nil {
+		d.Set("x-use-canonical-path-for-ramblock-id", *x.XUseCanonicalPathForRamblockId)
+	}
+	if x.Hugetlb != nil {
+		d.Set("hugetlb", *x.Hugetlb)
+	}
+	if x.Hugetlbsize != nil {
+		d.Set("hugetlbsize", visit.Uint(*x.Hugetlbsize))
+	}
+	if x.Seal != nil {
+		d.Set("seal", *x.Seal)
+	}
+}
+
 // ObjectType: Kinds of objects that this machine has.
 //
 // Since QEMU 6.0.
@@ -502,6 +760,10 @@ type ObjectType string
 const (
 	// a thread that serves devices
 	ObjectTypeIothread ObjectType = "iothread"
+	// memory for the guest that is a file
+	ObjectTypeMemoryBackendFile ObjectType = "memory-backend-file"
+	// memory for the guest that is a file without a name
+	ObjectTypeMemoryBackendMemfd ObjectType = "memory-backend-memfd"
 	// memory for the guest
 	ObjectTypeMemoryBackendRam ObjectType = "memory-backend-ram"
 	// entropy of the emulator's own
@@ -514,6 +776,8 @@ const (
 
 var valuesOfObjectType = [...]ObjectType{
 	ObjectTypeIothread,
+	ObjectTypeMemoryBackendFile,
+	ObjectTypeMemoryBackendMemfd,
 	ObjectTypeMemoryBackendRam,
 	ObjectTypeRngBuiltin,
 	ObjectTypeRngRandom,
@@ -536,6 +800,10 @@ type ObjectOptions struct {
 	Id string
 	// set iff QomType is "iothread"
 	Iothread *IothreadProperties
+	// set iff QomType is "memory-backend-file"
+	MemoryBackendFile *MemoryBackendFileProperties
+	// set iff QomType is "memory-backend-memfd"
+	MemoryBackendMemfd *MemoryBackendMemfdProperties
 	// set iff QomType is "memory-backend-ram"
 	MemoryBackendRam *MemoryBackendProperties
 	// set iff QomType is "rng-builtin"
@@ -568,6 +836,12 @@ func (x *ObjectOptions) take(o *visit.Object) {
 	case ObjectTypeIothread:
 		x.Iothread = new(IothreadProperties)
 		x.Iothread.take(o)
+	case ObjectTypeMemoryBackendFile:
+		x.MemoryBackendFile = new(MemoryBackendFileProperties)
+		x.MemoryBackendFile.take(o)
+	case ObjectTypeMemoryBackendMemfd:
+		x.MemoryBackendMemfd = new(MemoryBackendMemfdProperties)
+		x.MemoryBackendMemfd.take(o)
 	case ObjectTypeMemoryBackendRam:
 		x.MemoryBackendRam = new(MemoryBackendProperties)
 		x.MemoryBackendRam.take(o)
@@ -596,6 +870,10 @@ func (x *ObjectOptions) put(d *qobject.Dict) {
 	switch x.QomType {
 	case ObjectTypeIothread:
 		x.Iothread.put(d)
+	case ObjectTypeMemoryBackendFile:
+		x.MemoryBackendFile.put(d)
+	case ObjectTypeMemoryBackendMemfd:
+		x.MemoryBackendMemfd.put(d)
 	case ObjectTypeMemoryBackendRam:
 		x.MemoryBackendRam.put(d)
 	case ObjectTypeRngBuiltin:

@@ -196,7 +196,7 @@ func (b *Board) mainMemory() (*backend.Memory, error) {
 		}
 		return main, main.Use()
 	}
-	main, err := backend.NewMemory(b.m.Map, DefaultRAM, backend.DefaultMemory(b.cfg.RAM))
+	main, err := backend.NewMemory(b.m.World, b.m.Map, DefaultRAM, backend.DefaultMemory(b.cfg.RAM))
 	if err != nil {
 		return nil, err
 	}
