@@ -38,7 +38,7 @@ func TestCompletion(t *testing.T) {
 		"inf\t":                                "info ",
 		"info regi\t":                          "info registers ",
 		"help info mt\t":                       "help info mtree ",
-		"device_add virtio-blk-p\t":            "device_add virtio-blk-pci ",
+		"device_add virtio-blk-pci-n\t":        "device_add virtio-blk-pci-non-transitional ",
 		"device_add virtio-blk-pci,dri\t":      "device_add virtio-blk-pci,drive=",
 		"device_add virtio-blk-pci,drive=di\t": "device_add virtio-blk-pci,drive=disk0 ",
 		"device_add virtio-blk,bus=rp1\t":      "device_add virtio-blk,bus=rp1 ",

@@ -1,6 +1,8 @@
 package pci
 
 import (
+	"slices"
+
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/pci/config"
 )
@@ -104,6 +106,7 @@ func (f *Function) AddBAR(index int, flags uint8, region *mem.Region) error {
 		return err
 	}
 	f.bars = append(f.bars, &mapping{BAR: b, region: region, at: config.Unmapped})
+	slices.SortFunc(f.bars, func(a, b *mapping) int { return a.Index - b.Index })
 	return nil
 }
 

@@ -10,22 +10,24 @@ import (
 
 // MSI-X registers and layout (PCIe 5.0 §7.7.2).
 const (
-	msixCapSize    = 12
-	msixControl    = 2
-	msixTable      = 4
-	msixPending    = 8
-	msixEnable     = 0x8000
-	msixMaskAll    = 0x4000
-	msixEntry      = 16
-	msixEntryData  = 8
-	msixEntryCtl   = 12
-	msixEntryMask  = 1
-	msixMaxVectors = 2048
+	msixCapSize   = 12
+	msixControl   = 2
+	msixTable     = 4
+	msixPending   = 8
+	msixEnable    = 0x8000
+	msixMaskAll   = 0x4000
+	msixEntry     = 16
+	msixEntryData = 8
+	msixEntryCtl  = 12
+	msixEntryMask = 1
 
 	// msixBARSize is the least size of the register that holds table and
 	// pending bits: one page, the table in its first half.
 	msixBARSize = 4096
 )
+
+// MaxVectors is how many messages a function can have (PCIe 5.0 §7.7.2.2).
+const MaxVectors = 2048
 
 // MSIX is a function's message-signalled interrupts: a table of addresses and
 // data in memory space, and pending bits for masked vectors.
@@ -40,7 +42,7 @@ type MSIX struct {
 // AddMSIX gives the function a base address register of its own with the table
 // for vectors messages, and the capability that points there.
 func (f *Function) AddMSIX(bar, vectors int) error {
-	if vectors < 1 || vectors > msixMaxVectors {
+	if vectors < 1 || vectors > MaxVectors {
 		return fmt.Errorf("%d MSI-X vectors are not possible", vectors)
 	}
 	off, err := f.Space.AddCapability(config.CapMSIX, msixCapSize)

@@ -16,10 +16,21 @@ const (
 
 // Features that belong to no kind (virtio 1.2 §6).
 const (
-	FeatureIndirectDesc = 1 << 28
-	FeatureEventIndex   = 1 << 29
-	FeatureVersion1     = 1 << 32
+	FeatureNotifyOnEmpty  = 1 << 24 // legacy interface only
+	FeatureAnyLayout      = 1 << 27 // legacy interface only
+	FeatureIndirectDesc   = 1 << 28
+	FeatureEventIndex     = 1 << 29
+	FeatureVersion1       = 1 << 32
+	FeatureAccessPlatform = 1 << 33 // addresses go through whatever translates; here nothing does
+	FeatureQueueReset     = 1 << 40
 )
+
+// featureUnused is offered to legacy drivers and must not be taken: one that
+// does takes whatever it is offered, and gets nothing (virtio 0.9.5, appendix B).
+const featureUnused = 1 << 30
+
+// legacyFeatures are shown through the legacy interface only.
+const legacyFeatures = FeatureNotifyOnEmpty | FeatureAnyLayout | featureUnused
 
 // NoVector is a message vector that stands for none.
 const NoVector = 0xffff
@@ -65,7 +76,10 @@ type Queue struct {
 	size    uint16
 	vector  uint16
 	enabled bool
-	kicked  bool // notified, HandleQueue has yet to run
+	kicked  bool   // notified, HandleQueue has yet to run
+	turn    uint64 // counts resets of the queue alone; requests of older ones are silent
+	open    int    // requests popped and not done, whatever their turn
+	waiting bool   // reset alone, and requests of before are open
 
 	desc, avail, used uint64
 }
@@ -91,14 +105,17 @@ type Core struct {
 	inFlight  int
 	epoch     uint64 // counts resets; a request of an older one is silent
 	resetting bool   // waits for inFlight to become zero
+	legacy    bool   // the driver uses the legacy interface
+	broken    bool   // the driver broke the protocol
+	disabled  bool   // no bus master since the driver took that away
 	gone      bool   // the device left its guest for good
 }
 
-// NewCore returns a device after reset with the kind's features and queues of
-// the given sizes. memory is the guest's, as the device reaches it by DMA.
+// NewCore returns a device after reset that offers these features, with queues
+// of the given sizes. memory is the guest's, as the device reaches it by DMA.
 func NewCore(kind Kind, transport Transport, memory vring.Memory, features uint64, sizes []uint16) *Core {
 	c := &Core{kind: kind, transport: transport, memory: memory,
-		offered: features | FeatureVersion1, queues: make([]Queue, len(sizes))}
+		offered: features, queues: make([]Queue, len(sizes))}
 	for i, n := range sizes {
 		c.queues[i].max = n
 	}
@@ -116,33 +133,46 @@ func (c *Core) Has(features uint64) bool { return c.accepted&features == feature
 func (c *Core) Status() uint8 { return c.status }
 
 // Working says whether queues are to be handled: the driver is ready and
-// nothing is broken.
+// nothing is broken. A legacy driver need not say that it is ready (virtio 1.2
+// §3.1.2).
 func (c *Core) Working() bool {
-	return c.status&(StatusDriverOK|StatusNeedsReset) == StatusDriverOK && !c.resetting && !c.gone
+	return (c.legacy || c.status&StatusDriverOK != 0) && !c.broken && !c.disabled && !c.resetting && !c.gone
 }
 
 // clear puts all registers to their reset values.
 func (c *Core) clear() {
 	c.accepted, c.status, c.configVector = 0, 0, NoVector
 	c.offerSelect, c.acceptSelect, c.queueSelect = 0, 0, 0
+	c.legacy, c.broken, c.disabled = false, false, false
 	for i := range c.queues {
-		q := &c.queues[i]
-		q.Queue.Reset()
-		*q = Queue{max: q.max, size: q.max, vector: NoVector}
+		c.queues[i].clear()
 	}
+}
+
+// clear puts the queue's registers to their reset values and forgets its rings.
+func (q *Queue) clear() {
+	q.Queue.Reset()
+	*q = Queue{max: q.max, size: q.max, vector: NoVector, turn: q.turn, open: q.open}
 }
 
 // Reset stops the device. With requests in flight the status register reads as
 // before until they have ended.
 func (c *Core) Reset() {
 	status := c.status
+	c.restart()
+	if c.resetting {
+		c.status = status
+	}
+}
+
+// restart returns to the state after reset. It is over when no request is in
+// flight any more.
+func (c *Core) restart() {
 	c.epoch++
 	c.clear()
 	c.transport.Quiet()
 	c.kind.Reset()
-	if c.inFlight > 0 {
-		c.status, c.resetting = status, true
-	}
+	c.resetting = c.inFlight > 0
 }
 
 // Leave stops the device for good: no request in flight touches the guest any
@@ -155,13 +185,27 @@ func (c *Core) Leave() {
 // Break says that the driver broke the protocol: the device stops until reset
 // (virtio 1.2 §2.1.2).
 func (c *Core) Break() {
-	if c.status&StatusNeedsReset != 0 || c.resetting {
+	if c.broken || c.resetting {
 		return
+	}
+	c.broken = true
+	if c.legacy {
+		return // its status has no such bit
 	}
 	told := c.status&StatusDriverOK != 0
 	c.status |= StatusNeedsReset
 	if told {
 		c.ConfigChanged()
+	}
+}
+
+// SetMaster follows the driver's write of the bus master bit. Without it there
+// is no DMA: the device stops as if the driver took DRIVER_OK back, and what is
+// in flight ends silently.
+func (c *Core) SetMaster(on bool) {
+	c.disabled = !on
+	if !on && !c.resetting {
+		c.status &^= StatusDriverOK
 	}
 }
 
@@ -188,31 +232,59 @@ func (c *Core) setStatus(v uint8) {
 	started := v&^c.status&StatusDriverOK != 0
 	c.status = v | c.status&StatusNeedsReset
 	if started {
-		for i := range c.queues {
-			c.queues[i].kicked = c.queues[i].Ready()
-		}
-		c.transport.Kick()
+		c.kickAll()
 	}
+}
+
+// kickAll has every queue looked at.
+func (c *Core) kickAll() {
+	if c.gone {
+		return
+	}
+	for i := range c.queues {
+		c.queues[i].kicked = c.queues[i].Ready()
+	}
+	c.transport.Kick()
 }
 
 // acceptable says whether the device works with the features that the driver
 // wants: some of what it offered, and the modern protocol.
 func (c *Core) acceptable() bool {
-	return c.accepted&^c.offered == 0 && c.accepted&FeatureVersion1 != 0
+	return c.accepted&^(c.offered&^legacyFeatures) == 0 && c.accepted&FeatureVersion1 != 0 &&
+		c.accepted&FeatureAccessPlatform == c.offered&FeatureAccessPlatform
 }
 
 // enable makes the selected queue ready with its registers.
 func (c *Core) enable(q *Queue) {
-	if q.enabled || c.resetting || c.gone {
+	if q.enabled || q.waiting || c.resetting || c.gone {
 		return
 	}
 	q.enabled = true
-	if q.Start(c.memory, vring.Config{
-		Size: q.size, Desc: q.desc, Avail: q.avail, Used: q.used,
-		EventIndex: c.Has(FeatureEventIndex), Indirect: c.Has(FeatureIndirectDesc),
-	}) != nil {
+	if q.Start(c.memory, c.ring(q)) != nil {
 		c.Break()
 	}
+}
+
+// ring is what the driver set up for a queue.
+func (c *Core) ring(q *Queue) vring.Config {
+	return vring.Config{
+		Size: q.size, Desc: q.desc, Avail: q.avail, Used: q.used, Negotiated: c.negotiated(),
+	}
+}
+
+func (c *Core) negotiated() vring.Negotiated {
+	return vring.Negotiated{
+		EventIndex: c.Has(FeatureEventIndex), Indirect: c.Has(FeatureIndirectDesc),
+		NotifyOnEmpty: c.Has(FeatureNotifyOnEmpty),
+	}
+}
+
+// resetQueue stops the queue alone (virtio 1.2 §2.6.1). Requests of it that are
+// in flight end silently; until then the queue waits.
+func (c *Core) resetQueue(q *Queue) {
+	q.clear()
+	q.turn++
+	q.waiting = q.open > 0
 }
 
 // Notify is the driver's notification of queue i. Numbers out of range are
@@ -231,7 +303,7 @@ func (c *Core) RunQueues() {
 	for i := range c.queues {
 		if q := &c.queues[i]; q.kicked {
 			q.kicked = false
-			if c.Working() && q.Ready() {
+			if c.Working() && q.Ready() && !q.waiting {
 				c.kind.HandleQueue(i)
 			}
 		}

@@ -52,7 +52,7 @@ const (
 
 func newBench() *bench {
 	b := &bench{ram: make(ram, 0x8000)}
-	b.Core = NewCore(b, b, b.ram, FeatureEventIndex|1, []uint16{8, 16})
+	b.Core = NewCore(b, b, b.ram, FeatureVersion1|FeatureEventIndex|1, []uint16{8, 16})
 	return b
 }
 
@@ -141,8 +141,8 @@ func TestRegisters(t *testing.T) {
 	if got := b.ReadCommon(regQueueSize, 2); got != 0 {
 		t.Errorf("a queue that is not there has size %d", got)
 	}
-	if got := b.ReadConfig(1, 4); got != 0x0302 {
-		t.Errorf("configuration %#x", got)
+	if got, beyond := b.ReadConfig(1, 2), b.ReadConfig(1, 4); got != 0x0302 || beyond != 0xffffffff {
+		t.Errorf("configuration %#x, beyond its end %#x", got, beyond)
 	}
 }
 
@@ -235,6 +235,7 @@ func TestBreakAndLeave(t *testing.T) {
 // broken says so.
 func FuzzCore(f *testing.F) {
 	f.Add([]byte{0x14, 3, 0, 1, 0x08, 1, 0, 4, 0x0c, 1, 0, 4, 0x14, 11, 0, 1, 0x20, 0, 0x10, 8, 0x1c, 1, 0, 2, 0x14, 15, 0, 1, 0xff, 0, 0, 0})
+	f.Add([]byte{0xfa, 0x08, 1, 0, 0xfc, 2, 0x10, 1, 0xfa, 0x10, 0, 0, 0xfe, 0, 0, 0, 0xfa, 0x12, 0, 0, 0xfd, 0, 0, 0, 0xfa, 0x08, 2, 0})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		b := newBench()
 		var open []*Request
@@ -255,6 +256,11 @@ func FuzzCore(f *testing.F) {
 				}
 			case 0xfc:
 				b.ram[v%0x8000] = in[3]
+			case 0xfb:
+				b.SetMaster(v&1 != 0)
+			case 0xfa:
+				b.WriteLegacy(uint64(in[1])%0x20, uint64(in[2]), 2)
+				b.ReadLegacy(uint64(in[1]) % 0x20)
 			default:
 				b.w(uint64(in[0]), v, 1<<(in[3]%4))
 				b.ReadCommon(uint64(in[0]), 1<<(in[3]%4))

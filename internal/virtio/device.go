@@ -11,7 +11,10 @@ type Device struct {
 	qdev.Base
 	IndirectDesc   bool `qdev:"indirect_desc,bool,default=on"`
 	EventIndex     bool `qdev:"event_idx,bool,default=on"`
+	NotifyOnEmpty  bool `qdev:"notify_on_empty,bool,default=on"`
+	AnyLayout      bool `qdev:"any_layout,bool,default=on"`
 	AccessPlatform bool `qdev:"iommu_platform,bool,default=off"`
+	QueueReset     bool `qdev:"queue_reset,bool,default=on"`
 
 	core     *Core
 	platform *pci.Platform
@@ -27,21 +30,20 @@ func (d *Device) Core() *Core { return d.core }
 // Platform is what the machine offers; set before Realize.
 func (d *Device) Platform() *pci.Platform { return d.platform }
 
-// featureAccessPlatform tells the driver that its addresses go through whatever
-// translates for the device; here nothing does.
-const featureAccessPlatform = 1 << 33
-
 // features are those that the properties choose.
 func (d *Device) features() uint64 {
 	var f uint64
-	if d.IndirectDesc {
-		f |= FeatureIndirectDesc
-	}
-	if d.EventIndex {
-		f |= FeatureEventIndex
-	}
-	if d.AccessPlatform {
-		f |= featureAccessPlatform
+	for _, b := range []struct {
+		on  bool
+		bit uint64
+	}{
+		{d.IndirectDesc, FeatureIndirectDesc}, {d.EventIndex, FeatureEventIndex},
+		{d.NotifyOnEmpty, FeatureNotifyOnEmpty}, {d.AnyLayout, FeatureAnyLayout},
+		{d.AccessPlatform, FeatureAccessPlatform}, {d.QueueReset, FeatureQueueReset},
+	} {
+		if b.on {
+			f |= b.bit
+		}
 	}
 	return f
 }
@@ -49,6 +51,7 @@ func (d *Device) features() uint64 {
 // Description is what a kind says of itself once it is realized.
 type Description struct {
 	Type     uint16 // device type (virtio 1.2 §5)
+	LegacyID uint16 // PCI device id with the legacy interface (virtio 1.2 §4.1.2.1)
 	Name     string // as in the names of memory regions: "virtio-blk"
 	Class    uint16 // PCI class code
 	Features uint64 // those of the kind

@@ -17,7 +17,7 @@ type State struct {
 // State returns where c stands.
 func (c *Core) State() State {
 	s := State{Status: c.status, Offered: c.offered, Accepted: c.accepted, Queues: len(c.queues),
-		QueueSelect: c.queueSelect, Started: c.status&StatusDriverOK != 0, Broken: c.status&StatusNeedsReset != 0}
+		QueueSelect: c.queueSelect, Started: c.status&StatusDriverOK != 0, Broken: c.broken, Disabled: c.disabled}
 	if t, ok := c.transport.(interface{ ISR() uint8 }); ok {
 		s.ISR = t.ISR()
 	}

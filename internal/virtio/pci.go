@@ -12,45 +12,52 @@ import (
 )
 
 // PCI is a virtio device on PCI (virtio 1.2 §4.1): the outer device, which
-// contains one of some kind. It speaks the modern protocol only, wherever it
-// sits. Models embed it with their Backend and realize it with RealizeBackend.
+// contains one of some kind. Models embed it with their Backend and realize it
+// with RealizeBackend.
 type PCI struct {
+	Vectors uint32 `qdev:"vectors,uint32,default=4294967295"`
+	ATS     bool   `qdev:"ats,bool,default=off"`
 	pci.Device
-	DisableLegacy string `qdev:"disable-legacy,OnOffAuto,default=auto"`
-	DisableModern bool   `qdev:"disable-modern,bool,default=off"`
-	Vectors       uint32 `qdev:"vectors,uint32,default=4294967295"`
-	ATS           bool   `qdev:"ats,bool,default=off"`
 
-	bus     qdev.Bus
-	backend Backend
-	core    *Core
-	kick    *aio.BH
-	isr     uint8
-	desc    Description
-	window  int // offset of the configuration access capability
+	bus            qdev.Bus
+	backend        Backend
+	core           *Core
+	kick           *aio.BH
+	isr            uint8
+	desc           Description
+	legacy, modern bool // interfaces
+	window         int  // offset of the configuration access capability, or 0
 }
 
-// Layout of the transport's memory: four structures of a page each.
+// Modes says which interfaces a device has: properties of the models that
+// leave the choice to the user.
+type Modes struct {
+	DisableLegacy string `qdev:"disable-legacy,OnOffAuto,default=auto"`
+	DisableModern bool   `qdev:"disable-modern,bool,default=off"`
+}
+
+// Transitional is the modes of a device with both interfaces.
+func Transitional() *Modes { return &Modes{DisableLegacy: "off"} }
+
+// NonTransitional is the modes of a device with the modern interface alone.
+func NonTransitional() *Modes { return &Modes{DisableLegacy: "on"} }
+
+// Base address registers.
 const (
+	barLegacy = 0
 	barMSIX   = 1
 	barMemory = 4
-
-	pageSize     = 0x1000
-	commonAt     = 0x0000
-	isrAt        = 0x1000
-	deviceAt     = 0x2000
-	notifyAt     = 0x3000
-	memorySize   = 0x4000
-	notifyStride = 4
 )
 
-// Identity of virtio devices on PCI (virtio 1.2 §4.1.2).
+// Identity of virtio devices on PCI (virtio 1.2 §4.1.2). A device with the
+// legacy interface has a device id of its kind and the kind's number as
+// subsystem, revision 0; one without has the number in its device id.
 const (
-	vendor      = 0x1af4
-	deviceBase  = 0x1040
-	subsystem   = 0x1100
-	revision    = 1
-	autoVectors = 0xffffffff
+	vendor         = 0x1af4
+	deviceBase     = 0x1040
+	subsystem      = 0x1100
+	modernRevision = 1
+	autoVectors    = 0xffffffff
 )
 
 // Bits of the interrupt status (virtio 1.2 §4.1.4.5).
@@ -67,32 +74,39 @@ func (p *PCI) Init() {
 }
 
 // RealizeBackend brings the inner device and then the outer one to life; the
-// guest sees it when this is done. If it fails, all is undone.
-func (p *PCI) RealizeBackend(b Backend) error {
-	if p.DisableModern || p.DisableLegacy == "off" {
-		return qerr.New("device is modern-only, use disable-modern=off,disable-legacy=on")
+// guest sees it when this is done. If it fails, all is undone. modes.DisableLegacy
+// becomes what "auto" stands for: "on" behind a port.
+func (p *PCI) RealizeBackend(b Backend, modes *Modes) error {
+	if err := p.choose(modes); err != nil {
+		return err
 	}
 	p.backend = b
 	b.Virtio().platform = p.Platform()
 	var undo qdev.Cleanup
 	defer undo.Run()
 	f, err := p.NewFunction(pci.Spec{
-		Identity: config.Identity{Vendor: vendor, Revision: revision, SubVendor: vendor, SubDevice: subsystem, Pin: 1},
-		Express:  p.OnLink(), OnRead: p.windowRead, OnWrite: p.windowWrite, OnReset: p.reset,
+		Identity: config.Identity{Vendor: vendor, SubVendor: vendor, Pin: 1},
+		Express:  p.express(), OnRead: p.windowRead, OnWrite: p.written, OnReset: p.reset,
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.addExpress(f); err != nil {
 		return err
 	}
 	if err := p.Tree().Realize(b, &p.bus); err != nil {
 		return err
 	}
 	undo.Add(func() { p.Tree().Unrealize(b) })
+	if p.legacy && b.Virtio().AccessPlatform {
+		return qerr.New("VIRTIO_F_IOMMU_PLATFORM was supported by neither legacy nor transitional device")
+	}
 	p.describe(f)
+	p.core = NewCore(b, p, dma{f}, p.features(), p.desc.Queues)
+	b.Virtio().core = p.core
 	if err := p.layOut(f); err != nil {
 		return err
 	}
-	p.core = NewCore(b, p, dma{f}, p.desc.Features|b.Virtio().features(), p.desc.Queues)
-	b.Virtio().core = p.core
 	p.kick = p.Platform().Main.BH(p.desc.Name, p.core.RunQueues)
 	undo.Add(p.kick.Delete)
 	if err := p.Attach(); err != nil {
@@ -102,33 +116,85 @@ func (p *PCI) RealizeBackend(b Backend) error {
 	return nil
 }
 
+// choose settles which interfaces there are.
+func (p *PCI) choose(m *Modes) error {
+	if m.DisableLegacy == "auto" {
+		m.DisableLegacy = "off"
+		if p.OnLink() {
+			m.DisableLegacy = "on"
+		}
+	}
+	p.legacy, p.modern = m.DisableLegacy == "off", !m.DisableModern
+	if !p.legacy && !p.modern {
+		return &qerr.Error{Class: qerr.GenericError,
+			Desc: "device cannot work as neither modern nor legacy mode is enabled",
+			Hint: "Set either disable-modern or disable-legacy to off"}
+	}
+	return nil
+}
+
+// express says whether the device is one of PCI Express.
+func (p *PCI) express() bool { return p.OnLink() && p.modern }
+
+// features are what the device offers.
+func (p *PCI) features() uint64 {
+	f := p.desc.Features | p.backend.Virtio().features() | featureUnused
+	if p.modern {
+		f |= FeatureVersion1
+	}
+	return f
+}
+
 // describe fills in what depends on the kind.
 func (p *PCI) describe(f *pci.Function) {
 	p.desc = p.backend.Description()
-	f.Space.SetWord(config.RegDevice, deviceBase+p.desc.Type)
 	f.Space.SetWord(config.RegClass, p.desc.Class)
+	if p.legacy {
+		f.Space.SetWord(config.RegDevice, p.desc.LegacyID)
+		f.Space.SetWord(config.RegSubDevice, p.desc.Type)
+	} else {
+		f.Space.SetWord(config.RegDevice, deviceBase+p.desc.Type)
+		f.Space.SetWord(config.RegSubDevice, subsystem)
+		f.Space.SetByte(config.RegRevision, modernRevision)
+	}
 	if p.Vectors == autoVectors {
 		p.Vectors = uint32(p.desc.Vectors)
 	}
 }
 
-// layOut adds base address registers and capabilities.
-func (p *PCI) layOut(f *pci.Function) error {
-	err := p.addStructures(f)
-	if p.Vectors > 0 {
-		err = errors.Join(err, f.AddMSIX(barMSIX, int(p.Vectors)))
+// addExpress adds what makes the function one of PCI Express, if it is.
+func (p *PCI) addExpress(f *pci.Function) error {
+	if !p.express() {
+		return nil
 	}
-	err = errors.Join(err, f.AddBAR(barMemory, config.BARMem64|config.BARPrefetch, p.memory()))
-	if !p.OnLink() {
-		return err
-	}
-	err = errors.Join(err, f.AddPowerManagement(), f.AddExpress(pci.Endpoint, 0, pci.Link{Speed: 1, Width: 1}))
+	err := errors.Join(f.AddExpress(pci.Endpoint, 0, pci.Link{Speed: 1, Width: 1}), f.AddPowerManagement())
 	if err != nil {
 		return err
 	}
 	f.AllowFLR()
 	if p.ATS {
 		return f.AddATS(config.SizeConventional)
+	}
+	return nil
+}
+
+// layOut adds the registers of the interfaces, and messages.
+func (p *PCI) layOut(f *pci.Function) error {
+	if p.modern {
+		if err := p.addStructures(f); err != nil {
+			return err
+		}
+	}
+	if p.Vectors > pci.MaxVectors {
+		p.Vectors = 0
+	}
+	if p.Vectors > 0 {
+		if err := f.AddMSIX(barMSIX, int(p.Vectors)); err != nil {
+			return err
+		}
+	}
+	if p.legacy {
+		return f.AddBAR(barLegacy, config.BARIO, p.legacyRegion())
 	}
 	return nil
 }
@@ -147,6 +213,17 @@ func (p *PCI) reset() {
 	}
 }
 
+// written follows a guest write to configuration space.
+func (p *PCI) written(off int, _ uint32, size int, _ uint32) {
+	if p.core == nil {
+		return
+	}
+	if off <= config.RegCommand && config.RegCommand < off+size {
+		p.core.SetMaster(p.Function().Space.Word(config.RegCommand)&config.CommandMaster != 0)
+	}
+	p.windowWrite(off, size)
+}
+
 // NotifyQueue implements Transport.
 func (p *PCI) NotifyQueue(vector uint16) { p.interrupt(isrQueue, vector) }
 
@@ -161,6 +238,13 @@ func (p *PCI) interrupt(cause uint8, vector uint16) {
 		return
 	}
 	f.SetINTx(true)
+}
+
+// readISR returns the interrupt status and clears it.
+func (p *PCI) readISR() uint8 {
+	isr := p.isr
+	p.Quiet()
+	return isr
 }
 
 // Kick implements Transport.

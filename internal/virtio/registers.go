@@ -20,6 +20,7 @@ const (
 	regQueueDesc    = 0x20
 	regQueueAvail   = 0x28
 	regQueueUsed    = 0x30
+	regQueueReset   = 0x3a
 )
 
 // half returns the low or high 32 bits of v.
@@ -48,7 +49,7 @@ func (c *Core) ReadCommon(off uint64, size uint) uint64 {
 	case regOfferSelect:
 		return uint64(c.offerSelect)
 	case regOffered:
-		return uint64(half(c.offered, c.offerSelect))
+		return uint64(half(c.offered&^legacyFeatures, c.offerSelect))
 	case regAcceptSelect:
 		return uint64(c.acceptSelect)
 	case regAccepted:
@@ -83,6 +84,11 @@ func (q *Queue) read(off uint64, index uint16, size uint) uint64 {
 		return 0
 	case regQueueOffset:
 		return uint64(index)
+	case regQueueReset:
+		if q.waiting {
+			return 1
+		}
+		return 0
 	}
 	if p, shift := q.address(off); p != nil {
 		v := *p >> shift
@@ -119,10 +125,7 @@ func (c *Core) WriteCommon(off, v uint64, size uint, vectors int) {
 	if c.resetting || c.gone {
 		return
 	}
-	vector := uint16(NoVector)
-	if int(uint16(v)) < vectors {
-		vector = uint16(v)
-	}
+	vector := vectorOf(v, vectors)
 	switch off {
 	case regOfferSelect:
 		c.offerSelect = uint32(v)
@@ -142,11 +145,23 @@ func (c *Core) WriteCommon(off, v uint64, size uint, vectors int) {
 		if q := c.selected(); q != nil && v == 1 {
 			c.enable(q)
 		}
+	case regQueueReset:
+		if q := c.selected(); q != nil && v == 1 && c.Has(FeatureQueueReset) {
+			c.resetQueue(q)
+		}
 	default:
 		if q := c.selected(); q != nil && !q.enabled {
 			q.write(off, v, size)
 		}
 	}
+}
+
+// vectorOf is the vector that a driver's write of v stands for.
+func vectorOf(v uint64, vectors int) uint16 {
+	if int(uint16(v)) < vectors {
+		return uint16(v)
+	}
+	return NoVector
 }
 
 // accept takes half of the driver's features; they are fixed once it said
@@ -182,12 +197,34 @@ func (q *Queue) write(off, v uint64, size uint) {
 	}
 }
 
-// ReadConfig reads size bytes at off of the device-specific configuration; zero
-// beyond its end.
+// ConfigSize is the size of the device-specific configuration.
+func (c *Core) ConfigSize() int { return len(c.kind.Config()) }
+
+// ReadConfig reads size bytes at off of the device-specific configuration; ones
+// where any of them is beyond its end.
 func (c *Core) ReadConfig(off uint64, size uint) uint64 {
-	var b [8]byte
-	if cfg := c.kind.Config(); off < uint64(len(cfg)) {
+	b := [8]byte{0: 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	clear(b[size:])
+	if cfg := c.kind.Config(); off+uint64(size) <= uint64(len(cfg)) {
 		copy(b[:size], cfg[off:])
 	}
 	return binary.LittleEndian.Uint64(b[:])
+}
+
+// A ConfigWriter is a Kind with configuration that its driver can write.
+type ConfigWriter interface {
+	// WriteConfig is a write of p at off, all of which is inside.
+	WriteConfig(off int, p []byte)
+}
+
+// WriteConfig writes size bytes at off of the device-specific configuration;
+// nothing if any of them is beyond its end.
+func (c *Core) WriteConfig(off, v uint64, size uint) {
+	w, ok := c.kind.(ConfigWriter)
+	if !ok || c.gone || off+uint64(size) > uint64(c.ConfigSize()) {
+		return
+	}
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], v)
+	w.WriteConfig(int(off), b[:size])
 }

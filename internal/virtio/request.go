@@ -9,12 +9,13 @@ type Request struct {
 	core  *Core
 	queue int
 	epoch uint64
+	turn  uint64 // of the queue
 }
 
 // Pop takes the next chain of queue i into r and counts it as in flight, until
 // Done. It returns false when there is none or the device broke.
 func (c *Core) Pop(i int, r *Request) bool {
-	if !c.Working() {
+	if !c.Working() || c.queues[i].waiting {
 		return false
 	}
 	ok, err := c.queues[i].Pop(&r.Element)
@@ -24,8 +25,9 @@ func (c *Core) Pop(i int, r *Request) bool {
 	if !ok {
 		return false
 	}
-	r.core, r.queue, r.epoch = c, i, c.epoch
+	r.core, r.queue, r.epoch, r.turn = c, i, c.epoch, c.queues[i].turn
 	c.inFlight++
+	c.queues[i].open++
 	c.transport.Hold()
 	return true
 }
@@ -36,7 +38,8 @@ func (c *Core) InFlight() int { return c.inFlight }
 // Live says whether the guest still waits for the request: no reset and no
 // unplug came in between.
 func (r *Request) Live() bool {
-	return r.core != nil && r.epoch == r.core.epoch && r.core.status&StatusNeedsReset == 0
+	c := r.core
+	return c != nil && r.epoch == c.epoch && r.turn == c.queues[r.queue].turn && !c.broken && !c.disabled
 }
 
 // Read copies device-readable bytes from off on into p, and returns how many
@@ -81,11 +84,27 @@ func (r *Request) Drop() {
 	c := r.core
 	r.core = nil
 	c.inFlight--
+	q := &c.queues[r.queue]
+	q.open--
+	if q.waiting && q.open == 0 {
+		q.waiting = false
+		c.kickAll()
+	}
 	if c.resetting && c.inFlight == 0 {
-		c.resetting = false
-		c.status = 0
+		c.resetDone()
 	}
 	c.transport.Release()
+}
+
+// resetDone ends a reset. A legacy driver did not wait for it: what it set up
+// meanwhile begins to work.
+func (c *Core) resetDone() {
+	c.resetting = false
+	if !c.legacy {
+		c.status = 0
+		return
+	}
+	c.kickAll()
 }
 
 func (c *Core) push(r *Request, written uint32) {

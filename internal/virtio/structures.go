@@ -28,7 +28,20 @@ const (
 	typeWindow = 5
 )
 
-// addStructures adds the capabilities.
+// Layout of the memory that capabilities point at: four structures of a page
+// each.
+const (
+	pageSize     = 0x1000
+	commonAt     = 0x0000
+	isrAt        = 0x1000
+	deviceAt     = 0x2000
+	notifyAt     = 0x3000
+	memorySize   = 0x4000
+	notifyStride = 4
+)
+
+// addStructures adds the structures of the modern interface and the
+// capabilities that lead there.
 func (p *PCI) addStructures(f *pci.Function) error {
 	for _, c := range []struct {
 		typ, size int
@@ -62,7 +75,7 @@ func (p *PCI) addStructures(f *pci.Function) error {
 		s.SetLong(o+capOffset, c.at)
 		s.SetLong(o+capLength, pageSize)
 	}
-	return nil
+	return f.AddBAR(barMemory, config.BARMem64|config.BARPrefetch, p.memory())
 }
 
 // memory is the region with the four structures.
@@ -99,23 +112,21 @@ func (p *PCI) read(off uint64, size uint) uint64 {
 		if in != 0 {
 			return 0
 		}
-		isr := p.isr
-		p.isr = 0
-		p.Function().SetINTx(false)
-		return uint64(isr)
+		return uint64(p.readISR())
 	case deviceAt:
 		return p.core.ReadConfig(in, size)
 	}
 	return 0
 }
 
-// write writes the transport's memory. The kinds that exist have no
-// configuration that a driver can write.
+// write writes the transport's memory.
 func (p *PCI) write(off, v uint64, size uint) {
 	in := off % pageSize
 	switch off - in {
 	case commonAt:
 		p.core.WriteCommon(in, v, size, int(p.Vectors))
+	case deviceAt:
+		p.core.WriteConfig(in, v, size)
 	case notifyAt:
 		p.core.Notify(int(in / notifyStride))
 	}
@@ -126,7 +137,7 @@ func (p *PCI) write(off, v uint64, size uint) {
 // something (virtio 1.2 §4.1.4.9).
 func (p *PCI) windowAccess(off, size int) (at uint64, n uint, ok bool) {
 	data := p.window + capData
-	if p.core == nil || off >= data+4 || off+size <= data {
+	if p.window == 0 || p.core == nil || off >= data+4 || off+size <= data {
 		return 0, 0, false
 	}
 	s := p.Function().Space
@@ -141,7 +152,7 @@ func (p *PCI) windowRead(off, size int) {
 	}
 }
 
-func (p *PCI) windowWrite(off int, _ uint32, size int, _ uint32) {
+func (p *PCI) windowWrite(off, size int) {
 	if at, n, ok := p.windowAccess(off, size); ok {
 		v := uint64(p.Function().Space.Long(p.window + capData))
 		p.write(at, v&(1<<(8*n)-1), n)

@@ -59,9 +59,9 @@ func (s *Space) AddBAR(b BAR) error {
 }
 
 // Address is where the register decodes now, or Unmapped: decoding of its space
-// is off in the command register, the address is zero, or the range wraps. A
-// 32-bit range must also end below 4 GiB - 1, which is where a guest that
-// sizes the register (writes all ones) puts it for a moment.
+// is off in the command register, or the range wraps. A 32-bit range must also
+// end below 4 GiB - 1, which is where a guest that sizes the register (writes
+// all ones) puts it for a moment.
 func (s *Space) Address(b BAR) uint64 {
 	cmd := s.Word(RegCommand)
 	if b.IsIO() {
@@ -76,7 +76,7 @@ func (s *Space) Address(b BAR) uint64 {
 	}
 	addr &^= b.Size - 1
 	end := addr + b.Size - 1
-	if addr == 0 || end < addr || end == Unmapped || !b.Is64() && end >= 0xffffffff {
+	if end < addr || end == Unmapped || !b.Is64() && end >= 0xffffffff {
 		return Unmapped
 	}
 	return addr
@@ -87,7 +87,7 @@ func (s *Space) ioAddress(b BAR, cmd uint16) uint64 {
 		return Unmapped
 	}
 	addr := uint64(s.Long(b.reg())) &^ (b.Size - 1)
-	if addr == 0 || addr+b.Size > 0x10000 {
+	if addr+b.Size-1 >= 0xffffffff {
 		return Unmapped
 	}
 	return addr

@@ -21,9 +21,10 @@ const (
 // firstExtended is where the extended capability list starts.
 const firstExtended = SizeConventional
 
-// AddCapability appends a capability of size bytes to the list at the lowest
-// free offset and returns that offset. Header bytes (id, next) are filled in;
-// the rest is zero and read-only. It fails when the 256 bytes are full.
+// AddCapability puts a capability of size bytes at the lowest free offset and
+// at the head of the list, and returns that offset. Header bytes (id, next) are
+// filled in; the rest is zero and read-only. It fails when the 256 bytes are
+// full.
 func (s *Space) AddCapability(id uint8, size int) (int, error) {
 	return s.AddCapabilityAt(id, s.nextCap, size)
 }
@@ -35,13 +36,9 @@ func (s *Space) AddCapabilityAt(id uint8, off, size int) (int, error) {
 		return 0, fmt.Errorf("capability 0x%02x of %d bytes does not fit at 0x%02x", id, size, off)
 	}
 	s.SetByte(off, id)
-	if s.lastCap == 0 {
-		s.SetByte(RegCapabilities, uint8(off))
-		s.AssignWord(RegStatus, StatusCapabilities, true)
-	} else {
-		s.SetByte(s.lastCap+1, uint8(off))
-	}
-	s.lastCap = off
+	s.SetByte(off+1, s.Byte(RegCapabilities))
+	s.SetByte(RegCapabilities, uint8(off))
+	s.AssignWord(RegStatus, StatusCapabilities, true)
 	s.nextCap = (off + size + 3) &^ 3
 	return off, nil
 }

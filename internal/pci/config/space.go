@@ -24,7 +24,6 @@ type Space struct {
 	home  []byte // what Reset returns guest-changeable bits to, taken by Seal
 
 	nextCap int // lowest free offset for a conventional capability
-	lastCap int // offset of the last capability in the chain, or 0
 	lastExt int // offset of the last extended capability, or 0
 }
 

@@ -163,7 +163,7 @@ func (d *Device) Description() virtio.Description {
 	for i := range sizes {
 		sizes[i] = d.QueueSize
 	}
-	return virtio.Description{Type: 2, Name: "virtio-blk", Class: 0x0100,
+	return virtio.Description{Type: 2, LegacyID: 0x1001, Name: "virtio-blk", Class: 0x0100,
 		Features: features, Queues: sizes, Vectors: len(sizes) + 1}
 }
 
@@ -226,24 +226,4 @@ func (d *Device) Config() []byte {
 	le.PutUint32(b[cfgOptIO:], uint32(d.OptIO/d.LogicalBlock))
 	le.PutUint16(b[cfgQueues:], d.NumQueues)
 	return b
-}
-
-// PCI is the device on PCI (virtio-blk-pci).
-type PCI struct {
-	virtio.PCI
-	Backend Device `qdev:"virtio-backend,child=virtio-blk-device,alias"`
-}
-
-// Realize implements qdev.Realizer.
-func (p *PCI) Realize() error { return p.RealizeBackend(&p.Backend) }
-
-// Register enters the classes. Package virtio's must be there.
-func Register(r *qdev.Registry) error {
-	return r.Add(
-		&qdev.Class{Name: "virtio-blk-device", Parent: "virtio-device", Category: qdev.CategoryStorage,
-			New: func() qdev.Device { return new(Device) }},
-		&qdev.Class{Name: "virtio-blk-pci-base", Parent: "virtio-pci", Abstract: true},
-		&qdev.Class{Name: "virtio-blk-pci", Parent: "virtio-blk-pci-base", Alias: "virtio-blk",
-			Category: qdev.CategoryStorage, New: func() qdev.Device { return new(PCI) }},
-	)
 }

@@ -83,8 +83,16 @@ func TestNoDMAWithoutBusMaster(t *testing.T) {
 	d.Disk(0, 0, 512, true)
 	d.Notify()
 	b.Settle()
-	if d.DiskStatus() != 0xff || d.Status()&0x40 == 0 {
+	if d.DiskStatus() != 0xff || d.Status() != 0xb {
 		t.Errorf("status %#x, request %#x", d.Status(), d.DiskStatus())
+	}
+	d.Write(0x04, 6, 2)
+	d.Start()
+	d.Disk(0, 0, 512, true)
+	d.Notify()
+	b.Settle()
+	if d.DiskStatus() != 0 {
+		t.Error("does not work again")
 	}
 }
 

@@ -67,7 +67,7 @@ func (d *Device) Unrealize() { d.timer.Cancel() }
 
 // Description implements virtio.Backend.
 func (d *Device) Description() virtio.Description {
-	return virtio.Description{Type: 4, Name: "virtio-rng", Class: 0x00ff, Queues: []uint16{queueSize}, Vectors: 2}
+	return virtio.Description{Type: 4, LegacyID: 0x1005, Name: "virtio-rng", Class: 0x00ff, Queues: []uint16{queueSize}, Vectors: 2}
 }
 
 // Config implements virtio.Kind; there is none.
@@ -121,24 +121,4 @@ func (d *Device) refill() {
 	if c := d.Core(); c != nil {
 		c.Notify(0)
 	}
-}
-
-// PCI is the device on PCI (virtio-rng-pci).
-type PCI struct {
-	virtio.PCI
-	Backend Device `qdev:"virtio-backend,child=virtio-rng-device,alias"`
-}
-
-// Realize implements qdev.Realizer.
-func (p *PCI) Realize() error { return p.RealizeBackend(&p.Backend) }
-
-// Register enters the classes. Package virtio's must be there.
-func Register(r *qdev.Registry) error {
-	return r.Add(
-		&qdev.Class{Name: "virtio-rng-device", Parent: "virtio-device", Category: qdev.CategoryMisc,
-			New: func() qdev.Device { return new(Device) }},
-		&qdev.Class{Name: "virtio-rng-pci-base", Parent: "virtio-pci", Abstract: true},
-		&qdev.Class{Name: "virtio-rng-pci", Parent: "virtio-rng-pci-base", Alias: "virtio-rng",
-			Category: qdev.CategoryMisc, New: func() qdev.Device { return new(PCI) }},
-	)
 }

@@ -6,18 +6,17 @@ import "encoding/binary"
 // entries.
 type Driver struct {
 	Function
-	common, isr, config, notify uint64
-	queue                       uint64 // where its rings are
-	avail                       uint16
+	common, status, isr, config, notify uint64
+
+	ports           uint64 // the legacy interface, if that is what it uses
+	queue           uint64 // where its rings are
+	size            uint16 // entries
+	availAt, usedAt uint64 // from queue on
+	avail           uint16
 }
 
-// Rings of queue 0, from the driver's own memory on.
-const (
-	queueSize = 128
-	availAt   = 0x800
-	usedAt    = 0x1000
-	dataAt    = 0x2000
-)
+// dataAt is where rings end, from the driver's own memory on.
+const dataAt = 0x4000
 
 // Probe maps the device behind a port that was opened with the same n, and finds
 // its structures.
@@ -28,7 +27,7 @@ func (f Function) Probe(n int) *Driver {
 	f.Write(0x24, HighMMIO>>32, 4)
 	f.Write(0x04, 6, 2)
 	bar := uint64(HighMMIO) + uint64(n)<<20
-	d := &Driver{Function: f, queue: RAM + 0x10000}
+	d := &Driver{Function: f, queue: RAM + 0x10000, size: 128, availAt: 0x800, usedAt: 0x1000}
 	for i := 0; ; i++ {
 		c := f.Capability(9, i)
 		if c == 0 {
@@ -37,7 +36,7 @@ func (f Function) Probe(n int) *Driver {
 		at := bar + uint64(f.Read(c+8, 4))
 		switch f.Read(c+3, 1) {
 		case 1:
-			d.common = at
+			d.common, d.status = at, at+0x14
 		case 2:
 			d.notify = at
 		case 3:
@@ -65,12 +64,19 @@ func (d *Driver) Config(off uint64, n int) uint64 { return d.b.Read(d.config+off
 func (d *Driver) ISR() uint64 { return d.b.Read(d.isr, 1) }
 
 // Status is the device status.
-func (d *Driver) Status() uint64 { return d.Common(0x14, 1) }
+func (d *Driver) Status() uint64 { return d.b.Read(d.status, 1) }
 
-// Start initialises the device with queue 0 and the features VERSION_1 and
-// INDIRECT_DESC.
+// SetStatus writes the device status.
+func (d *Driver) SetStatus(v uint64) { d.b.Write(d.status, v, 1) }
+
+// Start initialises the device with queue 0 and the features VERSION_1, unless
+// the interface is legacy, and INDIRECT_DESC.
 func (d *Driver) Start() {
 	d.b.T.Helper()
+	if d.ports != 0 {
+		d.startLegacy()
+		return
+	}
 	d.SetCommon(0x14, 0, 1)
 	d.SetCommon(0x14, 3, 1)
 	d.SetCommon(0x08, 0, 4)
@@ -81,15 +87,20 @@ func (d *Driver) Start() {
 	if d.Status() != 0xb {
 		d.b.T.Fatalf("features refused, status %#x", d.Status())
 	}
+	d.Enable()
+	d.SetCommon(0x14, 0xf, 1)
+}
+
+// Enable sets up queue 0 anew.
+func (d *Driver) Enable() {
 	d.avail = 0
 	d.b.Put(d.queue, make([]byte, dataAt))
 	d.SetCommon(0x16, 0, 2)
-	d.SetCommon(0x18, queueSize, 2)
+	d.SetCommon(0x18, uint64(d.size), 2)
 	d.SetCommon(0x20, d.queue, 8)
-	d.SetCommon(0x28, d.queue+availAt, 8)
-	d.SetCommon(0x30, d.queue+usedAt, 8)
+	d.SetCommon(0x28, d.queue+d.availAt, 8)
+	d.SetCommon(0x30, d.queue+d.usedAt, 8)
 	d.SetCommon(0x1c, 1, 2)
-	d.SetCommon(0x14, 0xf, 1)
 }
 
 // Buffer is a piece of a chain.
@@ -117,20 +128,20 @@ func (d *Driver) Offer(first int, chain ...Buffer) {
 		binary.LittleEndian.PutUint16(p[14:], uint16(first+i+1))
 		d.b.Put(d.queue+16*uint64(first+i), p[:])
 	}
-	d.b.Write(d.queue+availAt+4+2*uint64(d.avail%queueSize), uint64(first), 2)
+	d.b.Write(d.queue+d.availAt+4+2*uint64(d.avail%d.size), uint64(first), 2)
 	d.avail++
-	d.b.Write(d.queue+availAt+2, uint64(d.avail), 2)
+	d.b.Write(d.queue+d.availAt+2, uint64(d.avail), 2)
 }
 
 // Notify tells the device of what was offered.
 func (d *Driver) Notify() { d.b.Write(d.notify, 0, 2) }
 
 // Used is how many chains the device has given back.
-func (d *Driver) Used() int { return int(d.b.Read(d.queue+usedAt+2, 2)) }
+func (d *Driver) Used() int { return int(d.b.Read(d.queue+d.usedAt+2, 2)) }
 
 // UsedLen is how much the device says it wrote to the i-th chain given back.
 func (d *Driver) UsedLen(i int) int {
-	return int(d.b.Read(d.queue+usedAt+4+8*uint64(i%queueSize)+4, 4))
+	return int(d.b.Read(d.queue+d.usedAt+4+8*uint64(i%int(d.size))+4, 4))
 }
 
 // Data is memory of the driver's that rings do not use.

@@ -53,8 +53,14 @@ const (
 type Config struct {
 	Size              uint16 // entries, a power of two, at most MaxSize
 	Desc, Avail, Used uint64 // guest addresses, aligned to 16, 2 and 4
-	EventIndex        bool   // VIRTIO_F_EVENT_IDX
-	Indirect          bool   // VIRTIO_F_INDIRECT_DESC
+	Negotiated
+}
+
+// Negotiated is which features of queues the driver accepted.
+type Negotiated struct {
+	EventIndex    bool // VIRTIO_F_EVENT_IDX
+	Indirect      bool // VIRTIO_F_INDIRECT_DESC
+	NotifyOnEmpty bool // VIRTIO_F_NOTIFY_ON_EMPTY
 }
 
 func (c Config) valid() bool {
@@ -91,6 +97,10 @@ func (q *Queue) Start(mem Memory, cfg Config) error {
 	q.ready = true
 	return nil
 }
+
+// Negotiate changes the features of a queue that is ready, for drivers that
+// write them late.
+func (q *Queue) Negotiate(n Negotiated) { q.cfg.Negotiated = n }
 
 // Reset forgets everything, also what is in flight: an element popped before
 // must not be pushed after.
@@ -211,6 +221,11 @@ func (q *Queue) Push(e *Element, written uint32) error {
 func (q *Queue) ShouldNotify() (bool, error) {
 	if !q.Ready() {
 		return false, q.state()
+	}
+	if q.cfg.NotifyOnEmpty && q.inFlight == 0 {
+		if empty, err := q.Empty(); empty || err != nil {
+			return empty, err
+		}
 	}
 	if !q.cfg.EventIndex {
 		flags, err := q.load16(q.cfg.Avail + ringFlags)

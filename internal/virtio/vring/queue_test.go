@@ -37,7 +37,7 @@ type driver struct {
 
 func newDriver(size uint16) *driver {
 	return &driver{ram: make(ram, 0x10000), cfg: Config{
-		Size: size, Desc: 0x1000, Avail: 0x8000, Used: 0x9000, Indirect: true,
+		Size: size, Desc: 0x1000, Avail: 0x8000, Used: 0x9000, Negotiated: Negotiated{Indirect: true},
 	}}
 }
 
