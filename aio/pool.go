@@ -30,8 +30,9 @@ type Pool struct {
 }
 
 type job struct {
-	f  func()
-	co *coro.Co
+	f    func()
+	co   *coro.Co    // woken when f has returned,
+	done *coro.Event // or, unless it is nil, this set
 }
 
 // NewPool returns a pool of at most max workers. None runs until needed.
@@ -44,12 +45,29 @@ func NewPool(w *sched.World, max int) *Pool {
 // Run runs f on a worker and yields co until it has returned. f runs without
 // any lock. It cannot be cancelled; if co is killed meanwhile, f runs on.
 func (p *Pool) Run(co *coro.Co, f func()) {
+	p.submit(job{f: f, co: co})
+	co.Yield()
+}
+
+// RunCancelable is Run, but returns an error if co is cancelled before or
+// while f runs. Once begun f runs on, so it must not mind that its caller has
+// gone.
+func (p *Pool) RunCancelable(co *coro.Co, f func()) error {
+	if err := co.Err(); err != nil {
+		return err
+	}
+	done := new(coro.Event)
+	p.submit(job{f: f, done: done})
+	return done.WaitCancelable(co)
+}
+
+func (p *Pool) submit(j job) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
-		p.mu.Unlock()
 		panic("aio: Run on a closed Pool")
 	}
-	p.queue.push(job{f, co})
+	p.queue.push(j)
 	switch n := len(p.idle); {
 	case n > 0:
 		p.idle[n-1].Unpark()
@@ -58,8 +76,6 @@ func (p *Pool) Run(co *coro.Co, f func()) {
 		p.started++
 		p.workers = append(p.workers, p.w.Go(fmt.Sprintf("worker%d", p.started), p.work))
 	}
-	p.mu.Unlock()
-	co.Yield()
 }
 
 // work is what a worker does: it leaves when there has been nothing to do for
@@ -90,7 +106,11 @@ func (p *Pool) runQueued() {
 		j := p.queue.pop()
 		p.mu.Unlock()
 		j.f()
-		j.co.Wake()
+		if j.done != nil {
+			j.done.Set()
+		} else {
+			j.co.Wake()
+		}
 		p.mu.Lock()
 	}
 }

@@ -1,5 +1,7 @@
 package hmp
 
+import "errors"
+
 // Invocation is a command with its arguments, ready to run once.
 type Invocation[Y any] struct {
 	cmd   *Command[Y]
@@ -9,7 +11,12 @@ type Invocation[Y any] struct {
 	// late, unless nil, makes args when the command runs; false means that it
 	// has refused them.
 	late func(y Y) (*Args, bool)
+	err  error
 }
+
+// errRefused is the outcome of a command whose arguments are wrong, which its
+// output says.
+var errRefused = errors.New("hmp: the arguments were refused")
 
 // Name is the command's name as its table has it.
 func (i *Invocation[Y]) Name() string { return i.cmd.Name }
@@ -38,6 +45,7 @@ func (i *Invocation[Y]) RunCo(y Y) {
 		var ok bool
 		if i.args, ok = i.late(y); !ok {
 			i.finish(nil)
+			i.err = errRefused
 			return
 		}
 		i.late = nil
@@ -49,7 +57,12 @@ func (i *Invocation[Y]) RunCo(y Y) {
 	i.finish(i.cmd.RunCo(y, i.call, i.args))
 }
 
+// Err returns what the command, which has run, failed with, or nil. It has been
+// printed.
+func (i *Invocation[Y]) Err() error { return i.err }
+
 func (i *Invocation[Y]) finish(err error) {
+	i.err = err
 	i.call.PrintError(err)
 	if i.call.Interactive() {
 		i.call.Resume()

@@ -29,6 +29,7 @@
 package block
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -195,44 +196,84 @@ func wellFormed(id string) bool {
 }
 
 // DeleteCo is [Graph.Delete] for a coroutine, which yields while what was written
-// is flushed; nobody waits with it, and Delete finds nothing left to flush.
+// is flushed; nobody waits with it, and Delete finds nothing left to flush. If co
+// is cancelled while it waits, the node stays.
 func (g *Graph) DeleteCo(co *coro.Co, name string) error {
 	n, err := g.deletable(name)
 	if err != nil {
 		return err
 	}
-	_ = n.Flush(co) // who minds has flushed
-	g.outside(co, "delete "+name, func() { err = g.Delete(name) })
-	return err
+	if err := n.flushApart(co); err != nil { // errors of the flush: who minds has flushed
+		return err
+	}
+	gaveUp := g.outsideUntil(co, "delete "+name, func(given func() bool) bool {
+		var done bool
+		done, err = g.delete(name, given)
+		return done
+	})
+	return cmp.Or(gaveUp, err)
 }
 
 // Delete removes a node that the monitor made and nobody uses. It waits, by a
 // nested poll, until nothing is in flight at the node.
 func (g *Graph) Delete(name string) error {
+	_, err := g.delete(name, func() bool { return false })
+	return err
+}
+
+// delete is Delete as long as given reports false; done tells whether there is
+// an answer.
+func (g *Graph) delete(name string, given func() bool) (done bool, err error) {
 	n, err := g.deletable(name)
-	if err != nil {
-		return err
+	if err != nil || given() {
+		return err != nil, err
 	}
-	n.Quiesce()
-	g.run("flush "+name, func(co *coro.Co) { _ = n.Flush(co) }) // who minds has flushed
+	n.drainBegin()
+	if !g.settle(n, given) {
+		n.drainEnd()
+		return false, nil
+	}
 	again, err := g.deletable(name)
 	if again != n { // things happen while we poll
-		n.Unquiesce()
-		return err
+		n.drainEnd()
+		return true, err
 	}
 	n.remove()
-	return nil
+	return true, nil
+}
+
+// settle polls until nothing is in flight at n and what was written is flushed,
+// or given reports true. It reports which.
+func (g *Graph) settle(n *Node, given func() bool) (settled bool) {
+	g.wait(func() bool { return n.busy() && !given() })
+	if n.busy() {
+		return false
+	}
+	n.begin()
+	flushed := g.begin("flush "+n.Name(), func(co *coro.Co) {
+		defer n.end()
+		_ = n.Flush(co) // who minds has flushed
+	})
+	g.main.WaitWhile(func() bool { return !flushed() && !given() })
+	return flushed()
 }
 
 // run has f run by a coroutine of the main context and polls until it is done.
 // The caller holds the BQL and is no coroutine.
 func (g *Graph) run(name string, f func(co *coro.Co)) {
-	done := false
+	done := g.begin(name, f)
+	g.main.WaitWhile(func() bool { return !done() })
+}
+
+// begin has f run by a coroutine of the main context; done tells whether that
+// has ended.
+func (g *Graph) begin(name string, f func(co *coro.Co)) (done func() bool) {
+	ended := false
 	g.main.Spawn(name, func(co *coro.Co) {
-		defer func() { done = true }() // also if it is ended with its context
+		defer func() { ended = true }() // also if it is ended with its context
 		f(co)
 	})
-	g.main.WaitWhile(func() bool { return !done })
+	return func() bool { return ended }
 }
 
 func (g *Graph) deletable(name string) (*Node, error) {

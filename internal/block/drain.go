@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // DrainOps is what a device may offer to hear of drained sections; see
@@ -31,6 +32,27 @@ func (n *Node) DrainedBegin(co *coro.Co) {
 	})
 }
 
+// DrainedBeginCancelable is DrainedBegin, but returns an error, and there is no
+// section, if co is cancelled before or while it waits.
+func (n *Node) DrainedBeginCancelable(co *coro.Co) error {
+	n.begin()
+	return n.graph.outsideUntil(co, "drained-begin", func(given func() bool) (done bool) {
+		n.end()
+		if given() {
+			return false
+		}
+		n.drainBegin()
+		n.graph.wait(func() bool { return n.busy() && !given() })
+		if n.busy() {
+			if !mutant.Planted("block-section-stays") {
+				n.drainEnd()
+			}
+			return false
+		}
+		return true
+	})
+}
+
 // DrainedEnd ends a drained section. It yields, but waits for no request.
 func (n *Node) DrainedEnd(co *coro.Co) {
 	n.begin()
@@ -47,6 +69,30 @@ func (g *Graph) outside(co *coro.Co, name string, f func()) {
 		co.Wake()
 	})
 	co.Yield()
+}
+
+// outsideUntil is outside for what may be given up: f returns false soon after
+// given reports true, having undone what it did, unless it is done already. The
+// error says why co was cancelled before f was done.
+func (g *Graph) outsideUntil(co *coro.Co, name string, f func(given func() bool) (done bool)) error {
+	var over coro.Event
+	done, given := false, false // BQL
+	g.main.OneShot(name, func() {
+		done = f(func() bool { return given })
+		over.Set()
+	})
+	err := over.WaitCancelable(co)
+	if err != nil {
+		given = true
+		g.main.Notify()
+		if !mutant.Planted("block-answers-early") {
+			over.Wait(co)
+		}
+	}
+	if done {
+		return nil
+	}
+	return err
 }
 
 // Quiesce is [Node.DrainedBegin] for a holder of the BQL that is no coroutine:
@@ -185,11 +231,35 @@ func (g *Graph) DrainedAllEnd(co *coro.Co) { g.outside(co, "drained-all-end", g.
 func (g *Graph) busy() bool { return slices.ContainsFunc(g.order, (*Node).busy) }
 
 // FlushAll has every node write what it has in memory and flush. It yields.
-// Errors are nobody's: whoever minds has flushed.
-func (g *Graph) FlushAll(co *coro.Co) {
+// Errors of flushes are nobody's: whoever minds has flushed. The one returned is
+// why co was cancelled; a flush that was begun goes on by itself, as a request
+// in flight.
+func (g *Graph) FlushAll(co *coro.Co) error {
 	for _, n := range slices.Backward(slices.Clone(g.order)) { // a parent was made after its child
-		_ = n.Flush(co)
+		if g.nodes[n.Name()] != n { // deleted meanwhile
+			continue
+		}
+		if err := n.flushApart(co); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// flushApart flushes the node in a coroutine of its own, which does not end when
+// co is cancelled meanwhile; the error says why that was.
+func (n *Node) flushApart(co *coro.Co) error {
+	if n.flushless() {
+		return nil
+	}
+	over := new(coro.Event)
+	n.begin() // until the flush itself counts
+	n.graph.main.Spawn("flush "+n.Name(), func(own *coro.Co) {
+		defer n.end()
+		_ = n.Flush(own)
+		over.Set()
+	})
+	return over.WaitCancelable(co)
 }
 
 // wait polls the main context while cond holds.

@@ -237,11 +237,16 @@ func (n *Node) WriteAt(co *coro.Co, p []byte, off int64) error {
 // before the first.
 func (n *Node) HighestWrite() int64 { return n.highest }
 
+// flushless reports whether a flush has nothing to do.
+func (n *Node) flushless() bool {
+	return n.readOnly || len(n.children) == 0 && (n.opts.NoFlush || n.flushed == n.writes)
+}
+
 // Flush returns once what was written before is on stable storage, or, under
 // cache.no-flush, with the host. It yields, unless a node without children has
 // nothing to flush.
 func (n *Node) Flush(co *coro.Co) error {
-	if n.readOnly || len(n.children) == 0 && (n.opts.NoFlush || n.flushed == n.writes) {
+	if n.flushless() {
 		return nil
 	}
 	n.begin()

@@ -78,7 +78,9 @@ func (n *Node) Leave(co *coro.Co, to *aio.Context) {
 }
 
 // Resize is block_resize: it makes the node known by device (a drive's id) or
-// by name size bytes long, in a drained section. It yields.
+// by name size bytes long, in a drained section. It yields. If co is cancelled
+// before its turn comes everything is as it was; once the driver has been asked,
+// it is done.
 func (g *Graph) Resize(co *coro.Co, device, nodeName string, size int64) error {
 	n := g.drives[device]
 	if n == nil {
@@ -95,9 +97,13 @@ func (g *Graph) Resize(co *coro.Co, device, nodeName string, size int64) error {
 		return err
 	}
 	defer b.Close()
-	n.DrainedBegin(co)
+	if err := n.DrainedBeginCancelable(co); err != nil {
+		return err
+	}
 	home := n.Enter(co)
-	err = n.Truncate(co, size)
+	if err = co.Err(); err == nil {
+		err = n.Truncate(co, size)
+	}
 	n.Leave(co, home)
 	n.DrainedEnd(co)
 	return err

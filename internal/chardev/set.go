@@ -362,26 +362,31 @@ func (s *Set) Change(ctx context.Context, label string, c Config) (pty string, e
 		return "", qerr.New("Mux device hotswap not supported yet")
 	}
 	c.Label = label
-	d, err := Open(s.ctx, s.w, c, s.config.Terminal)
+	making, cancel := context.WithCancel(s.ctx)
+	given := context.AfterFunc(ctx, cancel)
+	defer func() { given() }()
+	d, err := Open(making, s.w, c, s.config.Terminal)
 	if err != nil {
+		cancel()
 		if !used {
 			err = NotAdded(label, err)
 		}
 		return "", err
 	}
 	d.inform = s.config.Inform
-	given := context.AfterFunc(ctx, d.Close)
-	defer given()
-	if err := s.exchange(old, d, given); err != nil {
+	given()
+	given = context.AfterFunc(ctx, d.Close)
+	if err := s.exchange(old, d, cancel, given); err != nil {
 		d.Close()
+		cancel()
 		return "", err
 	}
 	return d.Pty(), nil
 }
 
-// exchange waits for d's first client and gives it the place of m's device, if
-// keep says that it is still wanted.
-func (s *Set) exchange(m *member, d *Chardev, keep func() bool) error {
+// exchange waits for d's first client and gives it, which cancel ends, the place
+// of m's device, if keep says that it is still wanted.
+func (s *Set) exchange(m *member, d *Chardev, cancel context.CancelFunc, keep func() bool) error {
 	s.mu.Lock()
 	was := m.dev
 	busy := m.next != nil || s.closed
@@ -402,7 +407,7 @@ func (s *Set) exchange(m *member, d *Chardev, keep func() bool) error {
 		err = ErrClosed
 	}
 	if err == nil {
-		m.dev = d
+		m.dev, m.cancel, cancel = d, cancel, m.cancel
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -411,6 +416,7 @@ func (s *Set) exchange(m *member, d *Chardev, keep func() bool) error {
 	err = was.moveTo(d)
 	was.keepPath(d)
 	was.Close()
+	cancel()
 	return err
 }
 

@@ -3,6 +3,7 @@ package launch
 import (
 	"fmt"
 
+	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/machine/virt"
@@ -169,7 +170,7 @@ func (vm *VM) Start() error {
 	if vm.plan.paused {
 		return nil
 	}
-	return vm.Machine.Do("start", vm.Machine.Cont)
+	return vm.Machine.Do("start", func(co *coro.Co) { _ = vm.Machine.Cont(co) }) // nobody cancels it
 }
 
 // Close takes everything down and blocks until it is gone.

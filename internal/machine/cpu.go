@@ -82,20 +82,28 @@ func (c *CPU) Store(addr uint64, size int, v uint64) bool {
 	return c.m.System.Write(c.access, addr, v, uint(size)) == mem.OK
 }
 
-// pauseCPUs returns once no CPU executes. Waiting for a CPU blocks, so it is
-// done by the pool's workers while co yields: a CPU that is inside a device
-// may need the BQL to get out.
-func (m *Machine) pauseCPUs(co *coro.Co) {
-	for _, c := range m.cpus {
+// pauseCPUs returns once none of these CPUs executes. Waiting for a CPU blocks,
+// so it is done by the pool's workers while co yields: a CPU that is inside a
+// device may need the BQL to get out. If co is cancelled meanwhile, a guest that
+// was running goes on.
+func (m *Machine) pauseCPUs(co *coro.Co, cpus ...*CPU) error {
+	for _, c := range cpus {
 		c.hart.SetRunning(false)
 	}
-	for _, c := range m.cpus {
-		m.Pool.Run(co, c.hart.Pause)
+	for _, c := range cpus {
+		err := m.Pool.RunCancelable(co, func() { c.hart.AwaitPause() })
+		if err != nil {
+			if m.state == Running {
+				m.resumeCPUs(cpus...)
+			}
+			return err
+		}
 	}
+	return nil
 }
 
-func (m *Machine) resumeCPUs() {
-	for _, c := range m.cpus {
+func (m *Machine) resumeCPUs(cpus ...*CPU) {
+	for _, c := range cpus {
 		c.hart.SetRunning(true)
 	}
 }

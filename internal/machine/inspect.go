@@ -8,18 +8,22 @@ import (
 
 // Inspect has f look at c's hart, and change it, while it stands still; the guest
 // notices nothing but the time. It yields, and is for coroutines that run under
-// the BQL; f runs under it and must not yield.
-func (m *Machine) Inspect(co *coro.Co, c *CPU, f func(h *riscv.Hart)) {
-	m.stateLock.Lock(co)
-	defer m.stateLock.Unlock(co)
-	if m.state == Running {
-		c.hart.SetRunning(false)
+// the BQL; f runs under it and must not yield. An error is why co was cancelled
+// before.
+func (m *Machine) Inspect(co *coro.Co, c *CPU, f func(h *riscv.Hart)) error {
+	if err := m.stateLock.LockCancelable(co); err != nil {
+		return err
 	}
-	m.Pool.Run(co, c.hart.Pause)
+	defer m.stateLock.Unlock(co)
+	err := m.pauseCPUs(co, c)
+	if err != nil {
+		return err
+	}
 	f(c.hart)
 	if m.state == Running {
-		c.hart.SetRunning(true)
+		m.resumeCPUs(c)
 	}
+	return nil
 }
 
 // ReadVirtual fills p from the virtual address addr of h, which stands still; it

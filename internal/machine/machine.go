@@ -238,21 +238,24 @@ func (m *Machine) quiesce() {
 	done := m.World.NewParker()
 	m.Loop.Main.Spawn("quiesce", func(co *coro.Co) {
 		defer done.Unpark()
-		m.settleDisks(co)
+		_ = m.settleDisks(co) // nobody cancels it
 	})
 	done.Park(sched.Forever)
 }
 
 // settleDisks yields until no request of the block layer is in flight and what
 // was written is flushed. The guest has stopped, so none is added. co is in the
-// main context: a drain may wait for the flush.
-func (m *Machine) settleDisks(co *coro.Co) {
+// main context: a drain may wait for the flush. An error is why co was
+// cancelled.
+func (m *Machine) settleDisks(co *coro.Co) error {
 	for _, n := range m.Blocks.Nodes() {
 		for n.InFlight() > 0 {
-			aio.Sleep(co, m.Realtime, quiescePoll)
+			if err := aio.SleepCancelable(co, m.Realtime, quiescePoll); err != nil {
+				return err
+			}
 		}
 	}
-	m.Blocks.FlushAll(co)
+	return m.Blocks.FlushAll(co)
 }
 
 // quiescePoll is how often, in nanoseconds, a machine that stopped looks whether

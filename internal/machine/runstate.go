@@ -3,6 +3,7 @@ package machine
 import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
 // RunState is what the machine is doing, in QEMU's words (enum RunState).
@@ -66,73 +67,95 @@ func (m *Machine) NeedsReset() bool { return m.state == Shutdown && !m.ending }
 
 // Stop stops the guest and returns once no CPU executes, no request of its disks
 // is in flight and what they wrote is flushed. It yields; the caller is a
-// coroutine that runs under the BQL, and no CPU.
-func (m *Machine) Stop(co *coro.Co) {
-	m.stateLock.Lock(co)
+// coroutine that runs under the BQL, and no CPU. An error is why co was
+// cancelled: then the guest runs on, and if it had stopped it was resumed.
+func (m *Machine) Stop(co *coro.Co) error {
+	if err := m.stateLock.LockCancelable(co); err != nil {
+		return err
+	}
 	defer m.stateLock.Unlock(co)
-	m.stop(co, Paused)
+	_, err := m.stop(co, Paused)
+	return err
 }
 
-// stop leaves the state running for state and tells whether it did. The caller
-// holds stateLock.
-func (m *Machine) stop(co *coro.Co, state RunState) bool {
+// stop leaves the state running for state and tells whether it did. An error is
+// why co was cancelled: then the state is what it was. The caller holds
+// stateLock.
+func (m *Machine) stop(co *coro.Co, state RunState) (did bool, err error) {
 	if m.state != Running {
-		return false
+		return false, nil
 	}
-	m.pauseCPUs(co)
+	if err := m.pauseCPUs(co, m.cpus...); err != nil {
+		return false, err
+	}
 	if m.state != Running { // shut down meanwhile
-		return false
+		return false, nil
 	}
 	m.Virtual.Stop()
 	m.state = state
 	m.emit(Stopped{})
-	aio.Within(co, m.Loop.Main, func() { m.settleDisks(co) })
-	return true
+	aio.Within(co, m.Loop.Main, func() { err = m.settleDisks(co) })
+	if err != nil && m.state == state && !mutant.Planted("machine-stays-stopped") {
+		m.resume()
+	}
+	return err == nil, err
 }
 
 // Still runs f while no CPU executes and nobody changes that. A guest that was
 // running goes on afterwards. It yields, and so may f; the caller is as for
-// Stop.
-func (m *Machine) Still(co *coro.Co, f func()) {
-	m.stateLock.Lock(co)
+// Stop. An error is why co was cancelled before f.
+func (m *Machine) Still(co *coro.Co, f func()) error {
+	if err := m.stateLock.LockCancelable(co); err != nil {
+		return err
+	}
 	defer m.stateLock.Unlock(co)
-	was := m.stop(co, SaveVM)
+	was, err := m.stop(co, SaveVM)
+	if err != nil {
+		return err
+	}
 	f()
 	if was && m.state == SaveVM {
 		m.resume()
 	}
+	return nil
 }
 
-// Cont lets the guest execute. It yields only to an earlier change of state.
-// A machine that is shutting down stays as it is.
-func (m *Machine) Cont(co *coro.Co) {
-	m.stateLock.Lock(co)
-	defer m.stateLock.Unlock(co)
-	if m.state == Running || m.state == Shutdown {
-		return
+// Cont lets the guest execute. It yields only to an earlier change of state,
+// and fails only if co is cancelled before its turn. A machine that is shutting
+// down stays as it is.
+func (m *Machine) Cont(co *coro.Co) error {
+	if err := m.stateLock.LockCancelable(co); err != nil {
+		return err
 	}
-	m.resume()
+	defer m.stateLock.Unlock(co)
+	if m.state != Running && m.state != Shutdown {
+		m.resume()
+	}
+	return nil
 }
 
 func (m *Machine) resume() {
 	m.state = Running
 	m.Virtual.Start()
 	m.emit(Resumed{})
-	m.resumeCPUs()
+	m.resumeCPUs(m.cpus...)
 }
 
 // Reset puts CPUs and devices into their reset state and lets the guest go on
 // if it was executing; a guest that was not is as if it had never run. If
 // resets are to end the machine, it does that instead. Like Stop it is for
-// coroutines.
-func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) {
+// coroutines. An error is why co was cancelled: then nothing was reset.
+func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) error {
 	if m.actions.Reboot == "shutdown" {
-		m.shutDown(co, cause)
-		return
+		return m.shutDownCo(co, cause)
 	}
-	m.stateLock.Lock(co)
+	if err := m.stateLock.LockCancelable(co); err != nil {
+		return err
+	}
 	defer m.stateLock.Unlock(co)
-	m.pauseCPUs(co)
+	if err := m.pauseCPUs(co, m.cpus...); err != nil {
+		return err
+	}
 	m.resetDevices()
 	for _, c := range m.cpus {
 		c.hart.Reset()
@@ -140,10 +163,11 @@ func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) {
 	m.emit(WasReset{Cause: cause})
 	switch {
 	case m.state == Running:
-		m.resumeCPUs()
+		m.resumeCPUs(m.cpus...)
 	case !m.ending:
 		m.state = Prelaunch
 	}
+	return nil
 }
 
 func (m *Machine) resetDevices() {
@@ -156,7 +180,7 @@ func (m *Machine) resetDevices() {
 // RequestReset has the machine reset soon. It is for devices and other callers
 // that hold the BQL and cannot yield.
 func (m *Machine) RequestReset(cause ShutdownCause) {
-	m.Loop.IOHandler.Spawn("reset", func(co *coro.Co) { m.Reset(co, cause) })
+	m.Loop.IOHandler.Spawn("reset", func(co *coro.Co) { _ = m.Reset(co, cause) }) // nobody cancels it
 }
 
 // RequestPowerdown asks the guest to power down. The virt board without a
@@ -189,7 +213,22 @@ func (m *Machine) shutDown(co *coro.Co, cause ShutdownCause) {
 	m.emit(ShuttingDown{Cause: cause})
 	m.stateLock.Lock(co)
 	defer m.stateLock.Unlock(co)
-	m.stop(co, Shutdown)
+	_, _ = m.stop(co, Shutdown) // nobody cancels it
+}
+
+// shutDownCo is shutDown for a coroutine that may be cancelled: before, for an
+// end that has been announced comes.
+func (m *Machine) shutDownCo(co *coro.Co, cause ShutdownCause) error {
+	if err := co.Err(); err != nil {
+		return err
+	}
+	var over coro.Event
+	m.Loop.IOHandler.Spawn("shutdown", func(own *coro.Co) {
+		m.shutDown(own, cause)
+		over.Set()
+	})
+	over.Wait(co)
+	return nil
 }
 
 func (m *Machine) end(cause ShutdownCause) {

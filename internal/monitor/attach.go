@@ -37,7 +37,8 @@ func (h *handlers) XMonitorAdd(_ *qmp.Call, args *api.XMonitorAddArgs) error {
 }
 
 // XMonitorRemove waits for commands in work on the monitor's clients, so it
-// cannot come from one of them.
+// cannot come from one of them. If the wait is given up the monitor is gone all
+// the same, and the character device is free once they are done.
 func (h *handlers) XMonitorRemove(co *coro.Co, call *qmp.Call, args *api.XMonitorRemoveArgs) error {
 	dev := h.s.attached[args.Id]
 	switch c, _ := call.Monitor.(*qmpClient); {
@@ -46,7 +47,9 @@ func (h *handlers) XMonitorRemove(co *coro.Co, call *qmp.Call, args *api.XMonito
 	case c != nil && c.monitor == args.Id:
 		return qerr.New("Monitor '%s' cannot remove itself", args.Id)
 	}
+	if err := co.Err(); err != nil {
+		return err
+	}
 	delete(h.s.attached, args.Id)
-	h.block(co, "x-monitor-remove", dev.Detach)
-	return nil
+	return h.apart(co, "x-monitor-remove", dev.Detach)
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/qom"
-	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
@@ -48,11 +47,11 @@ func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddA
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	var pty string
-	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(call.Ctx, c) })
-	if err != nil && call.Ctx.Err() != nil {
-		return nil, context.Cause(call.Ctx)
-	}
-	if err != nil {
+	gaveUp := h.blockUntil(co, call.Ctx, "chardev-add", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Add(ctx, c) })
+	switch {
+	case err != nil && gaveUp != nil:
+		return nil, gaveUp
+	case err != nil:
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
@@ -67,11 +66,11 @@ func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevC
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	var pty string
-	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(call.Ctx, args.Id, c) })
-	if err != nil && call.Ctx.Err() != nil {
-		return nil, context.Cause(call.Ctx)
-	}
-	if err != nil {
+	gaveUp := h.blockUntil(co, call.Ctx, "chardev-change", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Change(ctx, args.Id, c) })
+	switch {
+	case err != nil && gaveUp != nil:
+		return nil, gaveUp
+	case err != nil:
 		return nil, err
 	}
 	return &api.ChardevReturn{Pty: optional(pty)}, nil
@@ -81,18 +80,14 @@ func (h *handlers) ChardevRemove(co *coro.Co, _ *qmp.Call, args *api.ChardevRemo
 	return h.chardevRemove(co, args.Id)
 }
 
+// chardevRemove yields until the device's threads have ended, which nothing
+// delays.
 func (h *handlers) chardevRemove(co *coro.Co, id string) (err error) {
+	if err := co.Err(); err != nil {
+		return err
+	}
 	h.block(co, "chardev-remove", func() { err = h.s.config.Chardevs.Remove(id) })
 	return err
-}
-
-// block runs f, which may block, on a thread of its own, and yields meanwhile.
-func (h *handlers) block(co *coro.Co, name string, f func()) {
-	h.m.World.Go(name, func(*sched.Thread) {
-		f()
-		co.Wake()
-	})
-	co.Yield()
 }
 
 func (h *handlers) ChardevSendBreak(_ *qmp.Call, args *api.ChardevSendBreakArgs) error {

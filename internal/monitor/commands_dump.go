@@ -1,8 +1,9 @@
 package monitor
 
 import (
+	"cmp"
+	"io"
 	"math"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -21,12 +22,14 @@ type dump struct {
 	done   atomic.Int64
 }
 
+var errDumping = qerr.New("There is a dump in process, please wait.")
+
 // DumpGuestMemory implements api.Commands. The guest's page tables are not
 // followed: memory stands at its physical addresses in either case, as in
 // QEMU's dumps of this machine.
 func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuestMemoryArgs) error {
 	if h.dump.status == api.DumpStatusActive {
-		return qerr.New("There is a dump in process, please wait.")
+		return errDumping
 	}
 	elf := args.Format == nil || *args.Format == api.DumpGuestMemoryFormatElf
 	if !elf && (args.Paging || args.Begin != nil || args.Length != nil) {
@@ -43,6 +46,10 @@ func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuest
 	if err != nil {
 		return err
 	}
+	if h.dump.status == api.DumpStatusActive { // begun while the file was being opened
+		f.Close()
+		return errDumping
+	}
 	h.dump.status, h.dump.total = api.DumpStatusActive, 0
 	h.dump.done.Store(0)
 	core := h.m.NewCore(first, last)
@@ -53,11 +60,32 @@ func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuest
 		return qerr.New("dump: no guest memory to dump")
 	}
 	if value(args.Detach) {
-		h.m.Loop.IOHandler.Spawn("dump", func(d *coro.Co) { _ = h.writeDump(d, f, core, co.Wake) }) // DUMP_COMPLETED tells
-		co.Yield()                                                                                  // until the guest has stopped
-		return nil
+		return h.detachDump(co, f, core)
 	}
 	return h.writeDump(co, f, core, func() {})
+}
+
+// detachDump returns once the guest stands still and writing has begun. Until
+// then it can be cancelled.
+func (h *handlers) detachDump(co *coro.Co, f outlet, core *machine.Core) error {
+	begun := new(coro.Event)
+	still := false
+	var err error
+	d := h.m.Loop.IOHandler.Spawn("dump", func(d *coro.Co) {
+		err = h.writeDump(d, f, core, func() { // DUMP_COMPLETED tells how it ends
+			still = true
+			begun.Set()
+		})
+		begun.Set()
+	})
+	if gaveUp := begun.WaitCancelable(co); gaveUp != nil {
+		d.Cancel(gaveUp)
+		begun.Wait(co)
+	}
+	if still {
+		return nil
+	}
+	return err
 }
 
 // dumpRange returns which physical addresses are wanted.
@@ -83,7 +111,7 @@ func noFormat(format api.DumpGuestMemoryFormat) error {
 }
 
 // openDump opens what protocol names.
-func (h *handlers) openDump(co *coro.Co, protocol string) (f *os.File, err error) {
+func (h *handlers) openDump(co *coro.Co, protocol string) (outlet, error) {
 	if name, ok := strings.CutPrefix(protocol, "fd:"); ok {
 		return nil, qerr.New("File descriptor named '%s' has not been found", name)
 	}
@@ -91,36 +119,56 @@ func (h *handlers) openDump(co *coro.Co, protocol string) (f *os.File, err error
 	if !ok {
 		return nil, qerr.New("Invalid parameter 'protocol'")
 	}
-	h.m.Pool.Run(co, func() { f, err = os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o400) })
-	if err != nil {
-		return nil, qerr.New("Could not open '%s': %s", name, qerr.Reason(err))
-	}
-	return f, nil
+	return h.createFile(co, name, 0o400)
 }
 
 // writeDump writes memory into f while the guest stands still, which it says by
-// calling still, closes f and says what became of it.
-func (h *handlers) writeDump(co *coro.Co, f *os.File, core *machine.Core, still func()) (err error) {
-	h.m.Still(co, func() {
+// calling still, closes f and says what became of it. If co is cancelled the
+// file keeps what it has.
+func (h *handlers) writeDump(co *coro.Co, f outlet, core *machine.Core, still func()) (err error) {
+	gaveUp := h.m.Still(co, func() {
 		still()
-		h.m.Pool.Run(co, func() {
-			err = core.Write(f, h.dump.done.Store)
-			if e := f.Close(); err == nil {
-				err = e
-			}
+		err = h.writing(co, f, func() error {
+			e := core.Write(checked{f, co}, h.dump.done.Store)
+			return cmp.Or(e, f.Close())
 		})
-		text := ""
-		h.dump.status = api.DumpStatusCompleted
-		if err != nil {
-			h.dump.status = api.DumpStatusFailed
+		if err != nil && err != co.Err() {
 			err = qerr.New("dump: failed to save memory: %s", qerr.Reason(err))
-			text = err.Error()
 		}
-		h.m.Emit(machine.DumpCompleted{
-			Status: string(h.dump.status), Completed: h.dump.done.Load(), Total: h.dump.total, Error: text,
-		})
+		h.dumped(err)
 	})
+	if gaveUp != nil {
+		f.Close()
+		h.dumped(gaveUp)
+		return gaveUp
+	}
 	return err
+}
+
+// dumped notes and tells how the dump ended.
+func (h *handlers) dumped(err error) {
+	text := ""
+	h.dump.status = api.DumpStatusCompleted
+	if err != nil {
+		h.dump.status = api.DumpStatusFailed
+		text = err.Error()
+	}
+	h.m.Emit(machine.DumpCompleted{
+		Status: string(h.dump.status), Completed: h.dump.done.Load(), Total: h.dump.total, Error: text,
+	})
+}
+
+// checked writes to f until co is cancelled.
+type checked struct {
+	f  io.Writer
+	co *coro.Co
+}
+
+func (c checked) Write(p []byte) (int, error) {
+	if err := c.co.Err(); err != nil {
+		return 0, err
+	}
+	return c.f.Write(p)
 }
 
 func (h *handlers) QueryDump(*qmp.Call) (*api.DumpQueryResult, error) {

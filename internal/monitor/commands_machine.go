@@ -14,21 +14,18 @@ func (h *handlers) QueryStatus(*qmp.Call) (*api.StatusInfo, error) {
 }
 
 func (h *handlers) Stop(co *coro.Co, _ *qmp.Call) error {
-	h.m.Stop(co)
-	return nil
+	return h.m.Stop(co)
 }
 
 func (h *handlers) Cont(co *coro.Co, _ *qmp.Call) error {
 	if h.m.NeedsReset() {
 		return qerr.New("Resetting the Virtual Machine is required")
 	}
-	h.m.Cont(co)
-	return nil
+	return h.m.Cont(co)
 }
 
 func (h *handlers) SystemReset(co *coro.Co, _ *qmp.Call) error {
-	h.m.Reset(co, machine.HostQMPSystemReset)
-	return nil
+	return h.m.Reset(co, machine.HostQMPSystemReset)
 }
 
 func (h *handlers) SystemPowerdown(*qmp.Call) error {

@@ -12,9 +12,9 @@ import (
 
 // Pmemsave implements api.Commands. What is no memory reads as zeroes.
 func (h *handlers) Pmemsave(co *coro.Co, _ *qmp.Call, args *api.PmemsaveArgs) error {
-	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) bool {
+	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) error {
 		h.m.System.DMARead(at, p)
-		return true
+		return nil
 	})
 }
 
@@ -24,9 +24,13 @@ func (h *handlers) Memsave(co *coro.Co, _ *qmp.Call, args *api.MemsaveArgs) erro
 	if cpu < 0 || int(cpu) >= len(h.m.CPUs()) {
 		return qerr.New("Parameter 'cpu-index' expects a CPU number")
 	}
-	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) (ok bool) {
-		h.m.Inspect(co, h.m.CPUs()[cpu], func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
-		return ok
+	return h.saveMemory(co, args.Filename, uint64(args.Val), uint64(args.Size), func(at uint64, p []byte) error {
+		ok := false
+		err := h.m.Inspect(co, h.m.CPUs()[cpu], func(hart *riscv.Hart) { ok = h.m.ReadVirtual(hart, at, p) })
+		if err == nil && !ok {
+			err = qerr.New("Invalid addr 0x%016x/size %d specified", uint64(args.Val), args.Size)
+		}
+		return err
 	})
 }
 

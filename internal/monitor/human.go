@@ -23,6 +23,9 @@ func (s *Set) humanCommand(co *coro.Co, args *api.HumanMonitorCommandArgs) (stri
 	case inv == nil:
 	case inv.Coroutine():
 		inv.RunCo(co)
+		if gaveUp := co.Err(); gaveUp != nil && inv.Err() != nil {
+			return "", gaveUp
+		}
 	default:
 		s.ordinary(co, s.m.Loop.IOHandler, inv.Name(), inv.Run)
 	}

@@ -61,7 +61,12 @@ func (h *handlers) humanChardevAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) 
 		return qerr.New("attempt to add duplicate property '%s' to object (type 'container')", c.Label)
 	}
 	var pty string
-	h.block(co, "chardev-add", func() { pty, err = h.s.config.Chardevs.Add(context.Background(), c) })
+	gaveUp := h.blockUntil(co, context.Background(), "chardev-add", func(ctx context.Context) {
+		pty, err = h.s.config.Chardevs.Add(ctx, c)
+	})
+	if err != nil && gaveUp != nil {
+		return gaveUp
+	}
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, c.Label))
 	}
@@ -83,7 +88,12 @@ func (h *handlers) humanChardevChange(co *coro.Co, call *hmp.Call, args *hmp.Arg
 		return err
 	}
 	var pty string
-	h.block(co, "chardev-change", func() { pty, err = h.s.config.Chardevs.Change(context.Background(), id, c) })
+	gaveUp := h.blockUntil(co, context.Background(), "chardev-change", func(ctx context.Context) {
+		pty, err = h.s.config.Chardevs.Change(ctx, id, c)
+	})
+	if err != nil && gaveUp != nil {
+		return gaveUp
+	}
 	if pty != "" {
 		call.Printf("%s\n", Redirected(pty, id))
 	}

@@ -1,7 +1,7 @@
 package monitor
 
 import (
-	"os"
+	"cmp"
 	"strings"
 
 	"github.com/backplane-vm/backplane/aio"
@@ -47,7 +47,7 @@ func (h *handlers) humanCPU(call *hmp.Call, args *hmp.Args) error {
 // registers, and general ones by number ("x10") or name ("a0").
 func (s *Set) registers(co *coro.Co, cpu int) hmp.Lookup {
 	known := make(map[string]uint64)
-	s.m.Inspect(co, s.m.CPUs()[max(cpu, 0)], func(hart *riscv.Hart) {
+	_ = s.m.Inspect(co, s.m.CPUs()[max(cpu, 0)], func(hart *riscv.Hart) { // an error: who gave up wants no value
 		control, general := hart.Registers()
 		for _, r := range append(control, general...) {
 			for name := range strings.SplitSeq(r.Name, "/") {
@@ -73,16 +73,19 @@ func (h *handlers) infoRegisters(co *coro.Co, call *hmp.Call, args *hmp.Args) er
 		cpus = []*machine.CPU{h.m.CPUs()[i]}
 	}
 	for _, c := range cpus {
-		h.m.Inspect(co, c, func(hart *riscv.Hart) {
+		err := h.m.Inspect(co, c, func(hart *riscv.Hart) {
 			control, general := hart.Registers()
 			view.PrintRegisters(call, c.Index(), viewRegisters(control), viewRegisters(general))
 		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (h *handlers) infoMem(co *coro.Co, call *hmp.Call, _ *hmp.Args) (err error) {
-	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+	gaveUp := h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
 		list, paged, all := hart.Mappings()
 		var rows []view.Mapping
 		for _, m := range list {
@@ -93,7 +96,7 @@ func (h *handlers) infoMem(co *coro.Co, call *hmp.Call, _ *hmp.Args) (err error)
 			err = qerr.New("the page tables have too many entries; not all were looked at")
 		}
 	})
-	return err
+	return cmp.Or(gaveUp, err)
 }
 
 func viewRegisters(list []riscv.Register) []view.Register {
@@ -128,10 +131,10 @@ func showMemory(call *hmp.Call, args *hmp.Args, read func(addr uint64, p []byte)
 }
 
 func (h *handlers) humanX(co *coro.Co, call *hmp.Call, args *hmp.Args) (err error) {
-	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+	gaveUp := h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
 		err = showMemory(call, args, func(at uint64, p []byte) bool { return h.m.ReadVirtual(hart, at, p) })
 	})
-	return err
+	return cmp.Or(gaveUp, err)
 }
 
 func (h *handlers) humanXP(call *hmp.Call, args *hmp.Args) error {
@@ -139,14 +142,13 @@ func (h *handlers) humanXP(call *hmp.Call, args *hmp.Args) error {
 }
 
 func (h *handlers) humanGVA2GPA(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
-	h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
+	return h.m.Inspect(co, h.currentCPU(call.CPU()), func(hart *riscv.Hart) {
 		if pa, ok := hart.Translate(uint64(args.Int("addr"))); ok {
 			call.Printf("gpa: %#x\n", pa)
 		} else {
 			call.Printf("Unmapped\n")
 		}
 	})
-	return nil
 }
 
 // copyPiece is how much memory is read before others get their turn.
@@ -173,6 +175,9 @@ func (h *handlers) humanSum(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
 		}
 		at, left = at+uint64(len(p)), left-uint64(len(p))
 		breathe(co)
+		if err := co.Err(); err != nil {
+			return err
+		}
 	}
 	call.Printf("%05d\n", sum)
 	return nil
@@ -189,13 +194,18 @@ func (h *handlers) humanPmemsave(co *coro.Co, _ *hmp.Call, args *hmp.Args) error
 	return h.Pmemsave(co, nil, &api.PmemsaveArgs{Val: args.Int("val"), Size: args.Int("size"), Filename: args.String("filename")})
 }
 
-// saveMemory writes what read gives of size bytes from addr on to a file. Files
-// are written on a thread of their own, so that a slow disk holds up nobody.
-func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, read func(at uint64, p []byte) bool) (err error) {
-	var f *os.File
-	h.block(co, "memsave", func() { f, err = os.Create(filename) })
+// saveMemory writes what read gives of size bytes from addr on to a file. If co
+// is cancelled the file keeps what it has, as after any other failure.
+func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, read func(at uint64, p []byte) error) error {
+	f, err := h.createFile(co, filename, 0o666)
 	if err != nil {
-		return qerr.New("Could not open '%s': %s", filename, qerr.Reason(err))
+		return err
+	}
+	failed := func(err error) error {
+		if err != nil {
+			err = qerr.New("writing memory to '%s' failed", filename)
+		}
+		return err
 	}
 	if int64(size) < 0 { // QEMU would write until the disk is full
 		err = qerr.New("Parameter 'size' expects a non-negative value")
@@ -203,21 +213,11 @@ func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, r
 	buf := make([]byte, min(size, copyPiece))
 	for at, left := addr, size; left > 0 && err == nil; {
 		p := buf[:min(left, copyPiece)]
-		if !read(at, p) {
-			err = qerr.New("Invalid addr 0x%016x/size %d specified", addr, size)
-			break
+		if err = read(at, p); err == nil {
+			err = h.writing(co, f, func() error { _, e := f.Write(p); return failed(e) })
 		}
-		h.block(co, "memsave", func() {
-			if _, e := f.Write(p); e != nil {
-				err = qerr.New("writing memory to '%s' failed", filename)
-			}
-		})
 		at, left = at+uint64(len(p)), left-uint64(len(p))
 	}
-	h.block(co, "memsave", func() {
-		if e := f.Close(); err == nil && e != nil {
-			err = qerr.New("writing memory to '%s' failed", filename)
-		}
-	})
+	h.block(co, "memsave", func() { err = cmp.Or(err, failed(f.Close())) })
 	return err
 }

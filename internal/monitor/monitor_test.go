@@ -60,7 +60,7 @@ func startUnder(t testing.TB, ports int, policy monitor.Policy) *guest {
 		}
 	})
 	g.m.Start()
-	if err := g.m.Do("cont", func(co *coro.Co) { g.m.Cont(co) }); err != nil {
+	if err := g.m.Do("cont", func(co *coro.Co) { _ = g.m.Cont(co) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

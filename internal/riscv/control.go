@@ -102,6 +102,18 @@ func (h *Hart) Pause() {
 	}
 }
 
+// AwaitPause returns, once SetRunning has asked the hart to pause, when it is
+// outside the engine as after [Hart.Pause], or when it has been let run again;
+// it reports which.
+func (h *Hart) AwaitPause() (paused bool) {
+	h.controlMu.Lock()
+	defer h.controlMu.Unlock()
+	for h.inside && !h.Running() {
+		h.controlCV.Wait()
+	}
+	return !h.inside
+}
+
 // Stop makes Run return, without waiting for it. It is final.
 func (h *Hart) Stop() { h.setControl(stateStopped) }
 

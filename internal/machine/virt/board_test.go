@@ -74,17 +74,25 @@ func TestDemoGuestBootsStopsAndResets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	do(m.Cont)
+	try := func(f func(co *coro.Co) error) {
+		t.Helper()
+		do(func(co *coro.Co) {
+			if err := f(co); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	try(m.Cont)
 	con.await(t, "ready")
-	do(m.Stop)
+	try(m.Stop)
 	before := m.CPUs()[0].Hart().Instret()
 	do(func(*coro.Co) {
 		if m.State() != machine.Paused || m.CPUs()[0].Hart().Instret() != before {
 			t.Errorf("after Stop: state %v, instructions %d then %d", m.State(), before, m.CPUs()[0].Hart().Instret())
 		}
 	})
-	do(m.Cont)
-	do(func(co *coro.Co) { m.Reset(co, machine.HostQMPSystemReset) })
+	try(m.Cont)
+	try(func(co *coro.Co) error { return m.Reset(co, machine.HostQMPSystemReset) })
 	con.mu.Lock()
 	con.text.Reset()
 	con.mu.Unlock()

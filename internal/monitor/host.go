@@ -1,0 +1,117 @@
+package monitor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/backplane-vm/backplane/aio"
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qapi/qerr"
+)
+
+// What a command does with the host may block: then it happens on a thread of
+// its own while the command's coroutine yields. How that ends early differs.
+
+// block runs f on a thread of its own and yields until it has returned. It
+// cannot be cancelled.
+func (h *handlers) block(co *coro.Co, name string, f func()) {
+	h.m.World.Go(name, func(*sched.Thread) {
+		f()
+		co.Wake()
+	})
+	co.Yield()
+}
+
+// apart is block for an f that nobody has to wait for: if co is cancelled it
+// returns why, and f goes on by itself.
+func (h *handlers) apart(co *coro.Co, name string, f func()) (gaveUp error) {
+	done := new(coro.Event)
+	h.m.World.Go(name, func(*sched.Thread) {
+		f()
+		done.Set()
+	})
+	return done.WaitCancelable(co)
+}
+
+// blockUntil is block for an f that returns soon after its context has ended:
+// when parent ends or co is cancelled. It returns which of them it was, if any,
+// also if f came to its end all the same.
+func (h *handlers) blockUntil(co *coro.Co, parent context.Context, name string, f func(ctx context.Context)) (gaveUp error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	done := new(coro.Event)
+	h.m.World.Go(name, func(*sched.Thread) {
+		f(ctx)
+		done.Set()
+	})
+	if err := done.WaitCancelable(co); err != nil {
+		cancel(err)
+		done.Wait(co)
+	}
+	return context.Cause(ctx)
+}
+
+// An outlet is a file to be written, whose writes can be ended.
+type outlet interface {
+	io.WriteCloser
+	SetWriteDeadline(t time.Time) error
+}
+
+// pipePoll is how often, in nanoseconds, a pipe is looked at that nobody reads
+// yet.
+const pipePoll = 20_000_000
+
+// createFile opens a file to be written, empty, without holding anybody up. A
+// pipe is waited for until somebody reads it.
+func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode) (outlet, error) {
+	for {
+		if err := co.Err(); err != nil {
+			return nil, err
+		}
+		var f *os.File
+		var err error
+		noReader := false
+		h.block(co, "open", func() {
+			f, err = os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|syscall.O_NONBLOCK, mode)
+			noReader = errors.Is(err, syscall.ENXIO) && isPipe(name)
+		})
+		switch {
+		case noReader:
+			_ = aio.SleepCancelable(co, h.m.Realtime, pipePoll) // the error comes again
+		case err != nil:
+			return nil, qerr.New("Could not open '%s': %s", name, qerr.Reason(err))
+		default:
+			return f, nil
+		}
+	}
+}
+
+func isPipe(name string) bool {
+	st, err := os.Stat(name)
+	return err == nil && st.Mode()&fs.ModeNamedPipe != 0
+}
+
+// writing runs f, which writes to file, on a thread of its own, and returns its
+// error, or why co was cancelled. That ends a wait for whoever reads a pipe; the
+// host's disk is waited for.
+func (h *handlers) writing(co *coro.Co, file outlet, f func() error) (err error) {
+	if err := co.Err(); err != nil {
+		return err
+	}
+	gaveUp := h.blockUntil(co, context.Background(), "write", func(ctx context.Context) {
+		stop := context.AfterFunc(ctx, func() { _ = file.SetWriteDeadline(time.Unix(1, 0)) }) // an error: it is no pipe
+		defer stop()
+		err = f()
+	})
+	if err == nil {
+		return nil
+	}
+	return cmp.Or(gaveUp, err)
+}
