@@ -26,7 +26,23 @@ var humanLines = []string{
 	"memsave 0x1000 16 \"/nonesuch/x\"", "pmemsave 0x1000 16 \"/nonesuch/x\"", "memsave 0xffffffffff000000 16 \"/dev/null\"",
 	"cpu", "cpu 0", "cpu 9", "cpu -1", "cpu x", "gva2gpa 0x80000000", "gva2gpa", "info registers 7", "info registers x", "info registers 0 1",
 	"system_reset now", "quit now", "stop x", "info version x", "info chardev x", "system_wakeup", "block_resize", "block_resize nonesuch 1x",
-	"block_resize nonesuch 1", "info block -x", "info block nonesuch", "info block -n", "info mtree -x",
+	"block_resize nonesuch 1", "info network", "info capture", "info snapshots", "info pic x", "info roms x", "info ramblock x",
+	"info dirty_rate", "boot_set", "boot_set cd", "exit_preconfig", "exit_preconfig x", "info block -x",
+
+	// Odd formats. What one leaves as kind and size the next takes.
+	"xp /3dw 0x1000", "xp /2xb 0x1000", "xp /s 0x1000", "xp /c 0x1000", "xp /2h 0x1000", "xp /-4x 0", "xp /-1 0", "x /3xw $", "p $",
+	"xp /99999999x 0xfffffffffffff000", "xp /0x 0x1000", "xp /0i 0x1000", "xp /1ix 0x1000", "xp /2x", "xp /2ub 0x1000", "xp /1wd 0x1000",
+	"xp/1x 0x1000", "xp  /1x  0x1000", "xp /2x/2 0x1000", "xp /2o 0x1000", "xp /1bd 0x1001", "xp /1hd 0x1002", "x /2i", "xp /i", "xp /0 0",
+	"xp /x /x 0", "xp /x 0x1000 1", "xp /xx 0x1000", "xp /1bw 0x1000", "xp /wb1 0x1000", "p /3x 5", "p/x 5", "p /c 10", "p /c 300", "p /i 7",
+	"p /b 300", "p /xb 300", "p /o 0", "p /c 39", "p /c 92", "p /c 0", "p /c 127", "p -", "p +", "p ()", "p 1 2", "p 0b1", "p 1e3", "p 0x1g",
+	"p ''", "p '\\n'", "p 'a'+1", "p !1", "p 1<<2", "p 1==1", "p 5%3", "p -5%3", "p -5/2", "p 7/-2", "p ~1", "p - -1",
+	"p 1-1-1", "p 2*3+4*5", "p 1|2&3", "p 6&3|8", "p 0x10000000000000000", "p 18446744073709551615", "p /u 18446744073709551615",
+	"xp /1xw 0x1000+4*1", "xp /1xw (0x1000)", "xp /1xw -1", "x /1xg 0x1004", "xp /3xb 0x1000", "xp /17xb 0x1000", "xp /5xg 0x1000", "xp /xg 0x1",
+	"sum", "sum 1", "sum -1 1", "sum 1 2 3", "sum 0x100000000 1", "memsave x", "memsave 1 2 3 4", "pmemsave -1 1 \"/nonesuch/x\"",
+	"i", "i 1 2", "i x", "i /q 3", "i /w 0x10000", "i /b 0xffffffff", "i /h 5", "i /g 3", "i /2xb 3", "i 5 . 6", "i 5 .", "i -1", "o", "o 1",
+	"o /b 1 2", "o 1 2 3", "o -1 2", "o /w 1 0x100000000", "gpa2hva", "gpa2hva x", "gpa2hva 0", "gpa2hva 0x10000000", "gpa2hva 0x84000000",
+	"gva2gpa 1 2", "gva2gpa x", "info mem x", "info registers -a x", "info registers -1", "cpu 0x1", "cpu 0",
+	"info block -x", "info block nonesuch", "info block -n", "info mtree -x",
 
 	// Objects and devices.
 	"qom-list", "qom-list /nonesuch", "qom-get", "qom-get /machine", "qom-get /nonesuch type", "qom-get /machine/peripheral type",

@@ -13,4 +13,22 @@ type Board interface {
 	DeviceTree() []byte
 	// PCI returns the roots of the PCI hierarchies.
 	PCI() []*pci.Host
+	// ROMs returns what the board has put into memory for the guest to start with,
+	// by address. The caller holds the BQL.
+	ROMs() []ROM
+}
+
+// ROM is something that the board puts into memory at each reset: boot code, a
+// kernel, the device tree.
+type ROM struct {
+	Name       string
+	Addr, Size uint64
+	ReadOnly   bool // to the guest
+}
+
+// InterruptController is implemented by devices that collect interrupts for harts.
+type InterruptController interface {
+	// Interrupts describes, in lines for people, what is pending and who wants
+	// it. The caller holds the BQL.
+	Interrupts() []string
 }

@@ -122,7 +122,7 @@ func showMemory(call *hmp.Call, args *hmp.Args, read func(addr uint64, p []byte)
 		return qerr.New("more than %d instructions cannot be shown at once", maxInstructions)
 	case f.Kind == 'i':
 		view.PrintInstructions(call, f.Count, addr, view.Disassembler{Length: disasm.Length, Line: disasm.Line}, read)
-	case view.DumpBytes(f) > maxDump:
+	case view.DumpBytes(f) > maxDump && read(addr, make([]byte, 1)):
 		return qerr.New("more than %d bytes cannot be shown at once", maxDump)
 	default:
 		view.PrintMemory(call, f, addr, read)

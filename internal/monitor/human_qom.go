@@ -56,9 +56,9 @@ func (h *handlers) humanQomSet(_ *hmp.Call, args *hmp.Args) error {
 	path := args.String("path")
 	o, ambiguous := h.m.QOM.Resolve(path)
 	switch {
-	case ambiguous:
+	case ambiguous && args.Bool("json"): // without, QEMU says that there is none
 		return qerr.New("Path '%s' is ambiguous", path)
-	case o == nil:
+	case o == nil || ambiguous:
 		return qerr.Newc(qerr.DeviceNotFound, "Device '%s' not found", path)
 	}
 	return o.Set(args.String("property"), in)

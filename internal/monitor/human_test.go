@@ -32,12 +32,12 @@ func TestHumanMemory(t *testing.T) {
 	g.con.await(t, "ready")
 	dir := t.TempDir()
 	for _, row := range []struct{ line, want string }{
-		{"xp /2xw 0x1000", "0000000000001000: 0x00000297 0xf1402573\n"},
-		{"x /2xw 0x1000", "0000000000001000: 0x00000297 0xf1402573\n"},
+		{"xp /2xw 0x1000", "0000000000001000: 0x00000297 0x02828613\n"},
+		{"x /2xw 0x1000", "0000000000001000: 0x00000297 0x02828613\n"},
 		{"xp 0", "0000000000000000: Cannot access memory\n"},
-		{"xp /2000000xb 0", "Error: more than 1048576 bytes cannot be shown at once\n"},
+		{"xp /2000000xb 0x80000000", "Error: more than 1048576 bytes cannot be shown at once\n"},
 		{"xp /2i 0x1000", "0x00001000:  00000297          auipc                   t0,0                    # 0x1000\n" +
-			"0x00001004:  f1402573          csrrs                   a0,mhartid,zero\n"},
+			"0x00001004:  02828613          addi                    a2,t0,40\n"},
 		{"xp /2i 0", "0x00000000:  Address 0x0 is out of bounds.\n\n0x00000005:  Address 0x5 is out of bounds.\n\n"},
 		{"xp /100000i 0x80000000", "Error: more than 65536 instructions cannot be shown at once\n"},
 		{"sum 0x1000 4", "24595\n"},
@@ -61,6 +61,8 @@ func TestHumanMemory(t *testing.T) {
 		{"qom-get /machine/soc0 type", "\"riscv.hart_array\"\n"},
 		{"info qom-tree /nope", "Path '/nope' could not be resolved.\n"},
 		{"info qom-tree /machine/soc0", "/soc0 (riscv.hart_array)\n  /harts[0] (rv64-riscv-cpu)\n  /harts[1] (rv64-riscv-cpu)\n"},
+		{"qom-set rp0 type x", "Error: Device 'rp0' not found\n"},
+		{"qom-set -j rp0 type 1", "Error: Path 'rp0' is ambiguous\n"},
 		{"object_add iothread,id=io0", ""},
 		{"object_add iothread,id=io0", "Error: attempt to add duplicate property 'io0' to object (type 'container')\n"},
 		{"object_add iothread", "Error: Parameter 'id' is missing\n"},
@@ -83,6 +85,19 @@ func TestHumanMemory(t *testing.T) {
 		{"info usb", "Error: USB support not enabled\n"},
 		{"info virtio", "Error: No virtio devices found\n"},
 		{"info irq", ""},
+		{"info jit", "Error: JIT information is only available with accel=tcg\n"},
+		{"info opcount", "Error: Opcode count information is only available with accel=tcg\n"},
+		{"info snapshots", "no block device can store vmstate for snapshot\n"},
+		{"info network", ""},
+		{"info capture", ""},
+		{"boot_set cd", "no function defined to set boot device list for this architecture\n"},
+		{"exit_preconfig", "Error: The command is permitted only before machine initialization\n"},
+		{"i /w 0x10003", "portl[0x0003] = 0xffffffff\n"},
+		{"i /b 3 . 7", "portb[0x0004] = 0xff\n"},
+		{"i /g 3", "portb[0x0003] = 0x00000000000000ff\n"},
+		{"o /w 3 1", ""},
+		{"gpa2hva 0", "No memory is mapped at address 0x0\n"},
+		{"gpa2hva 0x10000000", "Memory at address 0x10000000 is not RAM\n"},
 		{"info mem", "No translation or protection\n"},
 		{"info iothreads", ""},
 		{"info numa", "0 nodes\n"},
@@ -93,7 +108,7 @@ func TestHumanMemory(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"p", "v"} {
-		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != "\x97\x02\x00\x00\x73\x25\x40\xf1" || err != nil {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != "\x97\x02\x00\x00\x13\x86\x82\x02" || err != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -101,6 +116,16 @@ func TestHumanMemory(t *testing.T) {
 	for _, want := range []string{"\nCPU#0\n pc ", "\nCPU#1\n pc ", "\n mhartid  0000000000000001\n", "\n x0/zero  0000000000000000 x1/ra "} {
 		if !strings.Contains(all, want) {
 			t.Errorf("info registers -a lacks %q:\n%s", want, all)
+		}
+	}
+	for line, want := range map[string]string{
+		"gpa2hva 0x80000010": "Host virtual address for 0x80000010 (riscv_virt_board.ram) is 0x",
+		"info roms":          "addr=0000000000001000 size=0x000028 mem=rom name=\"mrom.reset\"\naddr=0000000000001028 size=0x000030 mem=rom name=\"mrom.finfo\"\naddr=0000000080000000 size=0x",
+		"info pic":           "riscv.sifive.plic\n  pending: ",
+		"info ramblock":      "    riscv_virt_board.ram    4 KiB  0x0000000000000000 0x0000000004000000 0x0000000004000000 0x",
+	} {
+		if got := human(t, ctx, c, line); !strings.Contains(got, want) {
+			t.Errorf("%s: %q lacks %q", line, got, want)
 		}
 	}
 	owners := human(t, ctx, c, "info mtree -o")

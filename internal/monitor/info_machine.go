@@ -3,8 +3,7 @@ package monitor
 import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
-	"github.com/backplane-vm/backplane/hmp/view"
-	"github.com/backplane-vm/backplane/internal/mem"
+	"github.com/backplane-vm/backplane/qapi/api"
 )
 
 // humanMachine are human commands about the machine as a whole. Some have one
@@ -22,9 +21,21 @@ func (h *handlers) humanMachine() hmp.Handlers[*coro.Co] {
 			return err
 		}},
 		"info memory_size_summary": {Run: h.infoMemorySize},
-		"info iothreads":           {Run: h.infoIothreads},
-		"info ramblock":            {Run: h.infoRAMBlock},
-		"info qdm":                 {Run: h.infoQDM},
+		"info network":             {Run: func(*hmp.Call, *hmp.Args) error { return nil }},
+		"info capture":             {Run: func(*hmp.Call, *hmp.Args) error { return nil }},
+		"info snapshots": {Run: func(call *hmp.Call, _ *hmp.Args) error {
+			call.Printf("no block device can store vmstate for snapshot\n")
+			return nil
+		}},
+		"info cryptodev":  {Run: func(*hmp.Call, *hmp.Args) error { _, err := h.QueryCryptodev(nil); return err }},
+		"info dirty_rate": {Run: h.infoDirtyRate},
+		"boot_set": {Run: func(call *hmp.Call, _ *hmp.Args) error {
+			call.Printf("no function defined to set boot device list for this architecture\n")
+			return nil
+		}},
+		"exit_preconfig": {Run: func(*hmp.Call, *hmp.Args) error { return h.XExitPreconfig(nil) }},
+		"info iothreads": {Run: h.infoIothreads},
+		"info qdm":       {Run: h.infoQDM},
 	}
 }
 
@@ -40,6 +51,17 @@ func (h *handlers) infoMemorySize(call *hmp.Call, _ *hmp.Args) error {
 	return nil
 }
 
+func (h *handlers) infoDirtyRate(call *hmp.Call, _ *hmp.Args) error {
+	r, err := h.QueryDirtyRate(nil, &api.QueryDirtyRateArgs{})
+	if err != nil {
+		return err
+	}
+	call.Printf("Status: %s\nStart Time: %d (ms)\nSample Pages: %d (per GB)\nPeriod: %d (sec)\nMode: %s\n",
+		r.Status, r.StartTime, r.SamplePages, r.CalcTime, r.Mode)
+	call.Printf("Dirty rate: (not ready)\n") // nothing measures it
+	return nil
+}
+
 func (h *handlers) infoIothreads(call *hmp.Call, _ *hmp.Args) error {
 	list, err := h.QueryIothreads(nil)
 	for _, t := range list {
@@ -51,34 +73,5 @@ func (h *handlers) infoIothreads(call *hmp.Call, _ *hmp.Args) error {
 
 func (h *handlers) infoQDM(call *hmp.Call, _ *hmp.Args) error {
 	call.Printf("%s", deviceList(h.m.Devices.Registry(), true))
-	return nil
-}
-
-// infoRAMBlock shows the memories, and where they are in this process.
-func (h *handlers) infoRAMBlock(call *hmp.Call, _ *hmp.Args) error {
-	var blocks []view.RAMBlock
-	seen := make(map[*mem.Region]bool)
-	var visit func(r *mem.Region)
-	visit = func(r *mem.Region) {
-		if seen[r] {
-			return
-		}
-		seen[r] = true
-		if b := r.Bytes(); len(b) > 0 {
-			blocks = append(blocks, view.RAMBlock{
-				Name: r.Name(), Size: r.Size(), ReadOnly: r.Kind() == mem.ROM, Host: &b[0],
-			})
-		}
-		if target, _ := r.Target(); target != nil {
-			visit(target)
-		}
-		for _, c := range r.Children() {
-			visit(c)
-		}
-	}
-	for _, as := range h.m.Map.Spaces() {
-		visit(as.Root())
-	}
-	view.PrintRAMBlocks(call, blocks)
 	return nil
 }

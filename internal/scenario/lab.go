@@ -151,6 +151,9 @@ func (board) DeviceTree() []byte { return nil }
 // PCI implements machine.Board.
 func (b board) PCI() []*pci.Host { return []*pci.Host{b.l.PCI.Host()} }
 
+// ROMs implements machine.Board.
+func (board) ROMs() []machine.ROM { return nil }
+
 // zeroes is a source of randomness without any.
 type zeroes struct{}
 

@@ -110,6 +110,16 @@ func (c Client) XQueryIrq(ctx context.Context) (*HumanReadableText, error) {
 	return &r, misread("x-query-irq", in.Err())
 }
 
+// XQueryJit calls x-query-jit.
+func (c Client) XQueryJit(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-jit", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-jit", in.Err())
+}
+
 // XQueryNuma calls x-query-numa.
 func (c Client) XQueryNuma(ctx context.Context) (*HumanReadableText, error) {
 	in, err := c.ask(ctx, "x-query-numa", nil)
@@ -120,6 +130,36 @@ func (c Client) XQueryNuma(ctx context.Context) (*HumanReadableText, error) {
 	return &r, misread("x-query-numa", in.Err())
 }
 
+// XQueryOpcount calls x-query-opcount.
+func (c Client) XQueryOpcount(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-opcount", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-opcount", in.Err())
+}
+
+// XQueryRamblock calls x-query-ramblock.
+func (c Client) XQueryRamblock(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-ramblock", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-ramblock", in.Err())
+}
+
+// XQueryRoms calls x-query-roms.
+func (c Client) XQueryRoms(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-roms", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-roms", in.Err())
+}
+
 // XQueryUsb calls x-query-usb.
 func (c Client) XQueryUsb(ctx context.Context) (*HumanReadableText, error) {
 	in, err := c.ask(ctx, "x-query-usb", nil)
@@ -128,4 +168,14 @@ func (c Client) XQueryUsb(ctx context.Context) (*HumanReadableText, error) {
 	}
 	r := DecodeHumanReadableText(in)
 	return &r, misread("x-query-usb", in.Err())
+}
+
+// XQueryInterruptControllers calls x-query-interrupt-controllers.
+func (c Client) XQueryInterruptControllers(ctx context.Context) (*HumanReadableText, error) {
+	in, err := c.ask(ctx, "x-query-interrupt-controllers", nil)
+	if err != nil {
+		return nil, err
+	}
+	r := DecodeHumanReadableText(in)
+	return &r, misread("x-query-interrupt-controllers", in.Err())
 }

@@ -256,6 +256,13 @@ type MemoryCommands interface {
 	// Since QEMU 6.2.
 	XQueryIrq(call *qmp.Call) (*HumanReadableText, error)
 
+	// XQueryJit: Tells what info jit tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryJit(call *qmp.Call) (*HumanReadableText, error)
+
 	// XQueryNuma: Tells what info numa tells.
 	//
 	// Returns: the text
@@ -263,12 +270,40 @@ type MemoryCommands interface {
 	// Since QEMU 6.2.
 	XQueryNuma(call *qmp.Call) (*HumanReadableText, error)
 
+	// XQueryOpcount: Tells what info opcount tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryOpcount(call *qmp.Call) (*HumanReadableText, error)
+
+	// XQueryRamblock: Tells what info ramblock tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryRamblock(call *qmp.Call) (*HumanReadableText, error)
+
+	// XQueryRoms: Tells what info roms tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 6.2.
+	XQueryRoms(call *qmp.Call) (*HumanReadableText, error)
+
 	// XQueryUsb: Tells what info usb tells.
 	//
 	// Returns: the text
 	//
 	// Since QEMU 6.2.
 	XQueryUsb(call *qmp.Call) (*HumanReadableText, error)
+
+	// XQueryInterruptControllers: Tells what info pic tells.
+	//
+	// Returns: the text
+	//
+	// Since QEMU 9.1.
+	XQueryInterruptControllers(call *qmp.Call) (*HumanReadableText, error)
 }
 
 func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
@@ -431,6 +466,20 @@ func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
 			},
 		},
 		{
+			Name:    "x-query-jit",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryJit(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
 			Name:    "x-query-numa",
 			Options: qmp.Unstable,
 			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
@@ -445,6 +494,48 @@ func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
 			},
 		},
 		{
+			Name:    "x-query-opcount",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryOpcount(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-ramblock",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryRamblock(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-roms",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryRoms(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
 			Name:    "x-query-usb",
 			Options: qmp.Unstable,
 			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
@@ -452,6 +543,20 @@ func tableMemory(impl MemoryCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				r, err := impl.XQueryUsb(call)
+				if err != nil {
+					return nil, err
+				}
+				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "x-query-interrupt-controllers",
+			Options: qmp.Unstable,
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.XQueryInterruptControllers(call)
 				if err != nil {
 					return nil, err
 				}

@@ -130,8 +130,13 @@ const IntrospectionJSON = `[` +
 	`{"name": "query-hv-balloon-status-report", "ret-type": "119", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "dumpdtb", "ret-type": "0", "meta-type": "command", "arg-type": "120"}, ` +
 	`{"name": "x-query-irq", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-jit", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
 	`{"name": "x-query-numa", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-opcount", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-ramblock", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-roms", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
 	`{"name": "x-query-usb", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-interrupt-controllers", "ret-type": "121", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
 	`{"name": "query-cpu-definitions", "ret-type": "[122]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "query-cpu-model-expansion", "ret-type": "124", "meta-type": "command", "arg-type": "123"}, ` +
 	`{"name": "query-replay", "ret-type": "125", "meta-type": "command", "arg-type": "0"}, ` +

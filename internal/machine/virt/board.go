@@ -303,12 +303,12 @@ func (b *Board) reset() {
 
 // loadAll writes what a guest finds when it starts.
 func (b *Board) loadAll() error {
-	entry, end := uint64(dramBase), uint64(0)
+	entry, end, next := uint64(dramBase), uint64(0), uint64(0)
 	if b.image != nil {
 		if err := b.image.Load(b); err != nil {
 			return qerr.New("could not load kernel '%s'", b.cfg.Kernel).WithHint("%v\n", err)
 		}
-		entry, end = b.image.Entry, b.image.End()
+		entry, end, next = b.image.Entry, b.image.End(), b.image.Entry
 	}
 	tree, err := deviceTree(b.cfg, riscv.ISA, rand.Reader)
 	if err != nil {
@@ -320,7 +320,7 @@ func (b *Board) loadAll() error {
 	}
 	copy(b.Slice(at, uint64(len(tree))), tree)
 	b.tree = tree
-	copy(b.rom.Bytes(), resetVector(entry, at))
+	copy(b.rom.Bytes(), bootROM(entry, at, next))
 	b.memory.Written(mromBase, b.rom.Size())
 	return nil
 }
