@@ -8,6 +8,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/pci/config"
 	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // Platform is what a machine offers the devices on a PCI hierarchy. It is set
@@ -32,8 +33,14 @@ type busObject struct {
 // Models embed it, build their Function in Realize and end that with Attach.
 type Device struct {
 	qdev.Base
-	Addr          int32 `qdev:"addr,devfn,default=-1"`
-	Multifunction bool  `qdev:"multifunction,bool,default=off"`
+	Addr          int32  `qdev:"addr,devfn,default=-1"`
+	Multifunction bool   `qdev:"multifunction,bool,default=off"`
+	LinkActive    bool   `qdev:"x-pcie-lnksta-dllla,bool,default=on"`
+	ExtCapInit    bool   `qdev:"x-pcie-extcap-init,bool,default=on"`
+	FailoverPair  string `qdev:"failover_pair_id,str"`
+	ACPIIndex     uint32 `qdev:"acpi-index,uint32,default=0"` // for ACPI tables, of which there are none
+	ErrorMask     bool   `qdev:"x-pcie-err-unc-mask,bool,default=on"`
+	ExtendedTags  bool   `qdev:"x-pcie-ext-tag,bool,default=on"`
 
 	fn *Function
 }
@@ -62,6 +69,7 @@ func (d *Device) NewFunction(spec Spec) (*Function, error) {
 	b := d.Dev()
 	spec.Name, spec.ID, spec.Owner = b.Class().Name, b.ID(), b
 	spec.Map, spec.Multi, spec.Hotplugged = d.Platform().Map, d.Multifunction, b.Hotplugged()
+	spec.Link.ExtendedTags, spec.Link.Active, spec.Link.ScratchHead = d.ExtendedTags, d.LinkActive, !d.ExtCapInit
 	f := NewFunction(spec)
 	n, err := d.object().bus.Choose(f, int(d.Addr))
 	if err != nil {
@@ -73,7 +81,12 @@ func (d *Device) NewFunction(spec Spec) (*Function, error) {
 }
 
 // Attach puts the finished Function on the bus, as the last step of Realize.
-func (d *Device) Attach() error { return d.object().bus.Attach(d.fn, int(d.Addr)) }
+func (d *Device) Attach() error {
+	if d.FailoverPair != "" && d.fn.Space.Word(config.RegClass) != classEthernet {
+		return qerr.New("failover primary device is not an Ethernet device")
+	}
+	return d.object().bus.Attach(d.fn, int(d.Addr))
+}
 
 // Detach takes the Function off its bus, if it is on one: from then on it and
 // the guest do not reach each other.
@@ -131,6 +144,10 @@ func Register(r *qdev.Registry) error {
 			New: func() qdev.Device { return new(GPEXHost) }},
 	)
 }
+
+// classEthernet is the class code of network cards, the devices that can stand
+// in for each other.
+const classEthernet = 0x0200
 
 // The identity of what QEMU made up for its own devices.
 const (

@@ -34,16 +34,20 @@ const (
 	devControlFLR     = 0x8000
 	devStatusErrors   = 0x000f
 	devCap2ARI        = 0x0020
+	devCap2Formats    = 1 << 20 // extended fmt field
+	devCap2Prefixes   = 1 << 21 // end-end TLP prefixes
+	devControl2Block  = 0x8000  // of those
 
-	linkCapASPM       = 0x0400
-	linkCapActive     = 1 << 20 // data link layer active reporting
-	linkStatusActive  = 0x2000
-	linkControlCommon = 0x0040
-	linkWidthShift    = 4
-	portNumberShift   = 24
+	linkCapASPM         = 0x0400
+	linkCapActive       = 1 << 20 // data link layer active reporting
+	linkCapBandwidth    = 1 << 21 // bandwidth notification
+	linkStatusActive    = 0x2000
+	linkControlCommon   = 0x0040
+	linkControlExtended = 0x0080 // extended synch
+	linkWidthShift      = 4
+	portNumberShift     = 24
 
 	rootControlErrors = 0x0007
-	rootControlPME    = 0x0008
 	rootStatusPME     = 1 << 16
 )
 
@@ -75,6 +79,15 @@ var slowest = Link{Speed: 1, Width: 1}
 
 func (l Link) bits() uint16 { return uint16(l.Speed) | uint16(l.Width)<<linkWidthShift }
 
+// LinkOptions is what a function says of itself in its PCI Express capability.
+type LinkOptions struct {
+	ExtendedTags bool // takes 8-bit tags
+	Active       bool // its port tells of the link being up
+	Errors       bool // has a say in which errors it reports
+	Control      bool // has a say in clock and synch of its link
+	ScratchHead  bool // the first long of extended space is memory if no capability is there
+}
+
 // AddExpress gives the function a PCI Express capability. port is the port
 // number; a root port also says that it has a slot.
 func (f *Function) AddExpress(kind PortType, port uint8, link Link) error {
@@ -85,17 +98,15 @@ func (f *Function) AddExpress(kind PortType, port uint8, link Link) error {
 	}
 	f.express = o
 	s.SetWord(o+expFlags, expVersion|uint16(kind)<<4)
-	s.SetLong(o+expDevCap, devCapRoleBased|devCapExtendedTag)
-	s.AllowWord(o+expDevControl, devControlErrors|devControlTag)
-	s.SetWord(o+expDevControl, devControlTag)
-	s.ClearableWord(o+expDevStatus, devStatusErrors)
+	s.SetLong(o+expDevCap, devCapRoleBased)
 	s.SetLong(o+expLinkCap, uint32(link.bits())|linkCapASPM|uint32(port)<<portNumberShift)
 	s.SetWord(o+expLinkStatus, link.bits())
-	s.AllowWord(o+expLinkControl, linkControlCommon)
+	s.SetLong(o+expDevCap2, devCap2Formats|devCap2Prefixes)
+	s.AllowWord(o+expDevControl2, devControl2Block)
+	f.addLinkOptions(o)
 	if link.Speed > 1 {
 		s.SetLong(o+expLinkCap2, (1<<link.Speed-1)<<1)
 		s.SetWord(o+expLinkControl2, uint16(link.Speed))
-		s.AllowWord(o+expLinkControl2, 0x000f)
 	}
 	if kind == RootPortType {
 		f.initRootPort(o)
@@ -103,13 +114,36 @@ func (f *Function) AddExpress(kind PortType, port uint8, link Link) error {
 	return nil
 }
 
+func (f *Function) addLinkOptions(o int) {
+	s, opt := f.Space, f.spec.Link
+	if opt.ExtendedTags {
+		s.SetLong(o+expDevCap, s.Long(o+expDevCap)|devCapExtendedTag)
+		s.SetWord(o+expDevControl, devControlTag)
+		s.AllowWord(o+expDevControl, devControlTag)
+	}
+	if opt.Errors {
+		s.AllowWord(o+expDevControl, devControlErrors)
+		s.ClearableWord(o+expDevStatus, devStatusErrors)
+	}
+	if opt.Control {
+		s.AllowWord(o+expLinkControl, linkControlCommon|linkControlExtended)
+	}
+	if !opt.ScratchHead {
+		s.FixLong(config.SizeConventional)
+	}
+}
+
 func (f *Function) initRootPort(o int) {
 	s := f.Space
 	s.SetWord(o+expFlags, s.Word(o+expFlags)|expSlotImplemented)
-	s.SetLong(o+expLinkCap, s.Long(o+expLinkCap)|linkCapActive)
-	s.SetLong(o+expDevCap2, devCap2ARI)
+	link := s.Long(o + expLinkCap)
+	if link&0xf > 1 || link>>linkWidthShift&0x3f > 1 {
+		link |= linkCapBandwidth
+	}
+	s.SetLong(o+expLinkCap, link|linkCapActive)
+	s.SetLong(o+expDevCap2, s.Long(o+expDevCap2)|devCap2ARI)
 	s.AllowWord(o+expDevControl2, devCap2ARI)
-	s.AllowWord(o+expRootControl, rootControlErrors|rootControlPME)
+	s.AllowWord(o+expRootControl, rootControlErrors)
 	s.ClearableLong(o+expRootStatus, rootStatusPME)
 }
 
@@ -157,16 +191,21 @@ const (
 	pmNoSoftReset = 0x0008
 )
 
-// AddPowerManagement gives the function a power management capability with the
-// states D0 and D3hot, between which nothing changes but the register.
-func (f *Function) AddPowerManagement() error {
+// AddPowerManagement gives the function a power management capability. With
+// states the guest can choose D0 or D3hot, between which nothing changes but
+// the register; keeps says that the function keeps its state across them.
+func (f *Function) AddPowerManagement(states, keeps bool) error {
 	o, err := f.Space.AddCapability(config.CapPM, pmSize)
 	if err != nil {
 		return err
 	}
 	f.Space.SetWord(o+pmCapability, pmVersion)
-	f.Space.SetWord(o+pmControl, pmNoSoftReset)
-	f.Space.AllowWord(o+pmControl, pmStateMask)
+	if keeps {
+		f.Space.SetWord(o+pmControl, pmNoSoftReset)
+	}
+	if states {
+		f.Space.AllowWord(o+pmControl, pmStateMask)
+	}
 	return nil
 }
 
@@ -175,7 +214,7 @@ const (
 	acsSize    = 8
 	acsCap     = 4
 	acsControl = 6
-	acsPort    = 0x001f // source validation to upstream forwarding
+	acsPort    = 0x005f // source validation to upstream forwarding, direct translated
 )
 
 // addACS gives a port access control services at off of extended space.
@@ -195,17 +234,19 @@ const (
 	atsCap     = 4
 	atsControl = 6
 	atsAligned = 0x0020
-	atsEnable  = 0x801f
+	atsEnable  = 0x800f
 )
 
 // AddATS gives an endpoint address translation services at off of extended
-// space. There is nothing to translate, so they are registers only.
-func (f *Function) AddATS(off int) error {
+// space; aligned says that its untranslated addresses are those of pages. There is nothing to translate, so they are registers only.
+func (f *Function) AddATS(off int, aligned bool) error {
 	o, err := f.Space.AddExtended(config.ExtCapATS, 1, off, atsSize)
 	if err != nil {
 		return err
 	}
-	f.Space.SetWord(o+atsCap, atsAligned)
+	if aligned {
+		f.Space.SetWord(o+atsCap, atsAligned)
+	}
 	f.Space.AllowWord(o+atsControl, atsEnable)
 	return nil
 }

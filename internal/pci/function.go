@@ -18,6 +18,7 @@ type Spec struct {
 	Express    bool // 4096 bytes of configuration space
 	Multi      bool // sets the multi-function bit
 	Hotplugged bool // arrived while the machine ran
+	Link       LinkOptions
 
 	// Hooks run under the BQL; each may be nil.
 

@@ -6,6 +6,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/pci/config"
 	"github.com/backplane-vm/backplane/internal/pci/slot"
 	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // RootPort is a PCI Express root port with one hot-plug slot (pcie-root-port).
@@ -22,6 +23,9 @@ type RootPort struct {
 	DisableACS      bool   `qdev:"disable-acs,bool,default=off"`
 	Speed           string `qdev:"x-speed,enum=PCIELinkSpeed,values=2_5|5|8|16|32|64,default=16"`
 	Width           string `qdev:"x-width,enum=PCIELinkWidth,values=1|2|4|8|12|16|32,default=32"`
+	ErrorLogs       uint16 `qdev:"aer_log_max,uint16,default=8"`
+	LatencyTimer    bool   `qdev:"x-pci-express-writeable-slt-bug,bool,default=off"`
+	Reserve
 
 	bus  busObject
 	slot *slot.Slot
@@ -35,7 +39,8 @@ const hotplugVector = 0
 
 // Realize implements qdev.Realizer.
 func (p *RootPort) Realize() error {
-	f, err := p.NewFunction(Spec{Identity: portIdentity, Bridge: true, Express: true, OnWrite: p.written})
+	f, err := p.NewFunction(Spec{Identity: portIdentity, Bridge: true, Express: true,
+		Link: LinkOptions{Errors: true}, OnWrite: p.written})
 	if err != nil {
 		return err
 	}
@@ -43,11 +48,7 @@ func (p *RootPort) Realize() error {
 	key := slotKey{p.Chassis, p.SlotNumber}
 	var undo qdev.Cleanup
 	defer undo.Run()
-	err = errors.Join(f.addSubsystem(0, 0), f.AddMSIX(0, 1), f.AddExpress(RootPortType, p.Port, p.link()))
-	if err == nil && !p.DisableACS {
-		err = f.addACS(config.SizeConventional)
-	}
-	if err != nil {
+	if err := p.layOut(f); err != nil {
 		return err
 	}
 	if err := host.takeSlot(key, p); err != nil {
@@ -70,6 +71,28 @@ func (p *RootPort) Realize() error {
 	}
 	undo.Release()
 	return nil
+}
+
+// layOut adds capabilities.
+func (p *RootPort) layOut(f *Function) error {
+	if !p.LatencyTimer {
+		f.Space.FixByte(config.RegSecLatency)
+	}
+	if p.ErrorLogs > maxErrorLogs {
+		return qerr.New("Invalid aer_log_max %d. The max number of aer log is %d", p.ErrorLogs, maxErrorLogs)
+	}
+	err := errors.Join(f.addSubsystem(vendorRedHat, 0), f.AddMSIX(0, 1), f.AddExpress(RootPortType, p.Port, p.link()),
+		f.AddAER(config.SizeConventional, AEROptions{Root: true, Log: p.ErrorLogs > 0, Mask: p.ErrorMask}))
+	if err == nil && !p.DisableACS {
+		err = f.addACS(config.SizeConventional + AERSize)
+	}
+	if err != nil {
+		return err
+	}
+	if p.Hotplug && p.HideHotplug && p.IO == nothingReserved {
+		p.IO = hotplugIO
+	}
+	return f.addReserve(p.Reserve)
 }
 
 // link is the port's link as its properties say. Both are of enumerations, so
@@ -174,11 +197,11 @@ func (p *RootPort) mirror() {
 	exp, s := p.fn.express, p.fn.Space
 	s.SetWord(exp+expSlotControl, p.slot.Control())
 	s.SetWord(exp+expSlotStatus, p.slot.Status())
-	link := p.link()
+	link, active := p.link(), false
 	if end := p.fn.Bridge().SecondaryBus().At(0); end != nil && p.slot.LinkActive() {
-		link = end.Link()
+		link, active = end.Link(), end.spec.Link.Active
 	}
-	p.fn.setLink(link, p.slot.LinkActive())
+	p.fn.setLink(link, active)
 }
 
 // PrePlug implements qdev.HotplugHandler.

@@ -15,8 +15,7 @@ import (
 // contains one of some kind. Models embed it with their Backend and realize it
 // with RealizeBackend.
 type PCI struct {
-	Vectors uint32 `qdev:"vectors,uint32,default=4294967295"`
-	ATS     bool   `qdev:"ats,bool,default=off"`
+	Options
 	pci.Device
 
 	bus            qdev.Bus
@@ -25,27 +24,16 @@ type PCI struct {
 	kick           *aio.BH
 	isr            uint8
 	desc           Description
-	legacy, modern bool // interfaces
-	window         int  // offset of the configuration access capability, or 0
+	legacy, modern bool   // interfaces
+	class          uint16 // that the user wants instead of the kind's, or 0
+	window         int    // offset of the configuration access capability, or 0
 }
-
-// Modes says which interfaces a device has: properties of the models that
-// leave the choice to the user.
-type Modes struct {
-	DisableLegacy string `qdev:"disable-legacy,OnOffAuto,default=auto"`
-	DisableModern bool   `qdev:"disable-modern,bool,default=off"`
-}
-
-// Transitional is the modes of a device with both interfaces.
-func Transitional() *Modes { return &Modes{DisableLegacy: "off"} }
-
-// NonTransitional is the modes of a device with the modern interface alone.
-func NonTransitional() *Modes { return &Modes{DisableLegacy: "on"} }
 
 // Base address registers.
 const (
 	barLegacy = 0
 	barMSIX   = 1
+	barPorts  = 2
 	barMemory = 4
 )
 
@@ -86,7 +74,8 @@ func (p *PCI) RealizeBackend(b Backend, modes *Modes) error {
 	defer undo.Run()
 	f, err := p.NewFunction(pci.Spec{
 		Identity: config.Identity{Vendor: vendor, SubVendor: vendor, Pin: 1},
-		Express:  p.express(), OnRead: p.windowRead, OnWrite: p.written, OnReset: p.reset,
+		Express:  p.express(), Link: pci.LinkOptions{Errors: p.DeviceErrors, Control: p.LinkControl},
+		OnRead: p.windowRead, OnWrite: p.written, OnReset: p.reset,
 	})
 	if err != nil {
 		return err
@@ -133,8 +122,12 @@ func (p *PCI) choose(m *Modes) error {
 	return nil
 }
 
+// SetClass has the function say another class code than its kind's; 0 is none.
+// It is for models, before RealizeBackend.
+func (p *PCI) SetClass(class uint16) { p.class = class }
+
 // express says whether the device is one of PCI Express.
-func (p *PCI) express() bool { return p.OnLink() && p.modern }
+func (p *PCI) express() bool { return p.OnLink() && p.modern && !p.DisablePCIe }
 
 // features are what the device offers.
 func (p *PCI) features() uint64 {
@@ -149,6 +142,9 @@ func (p *PCI) features() uint64 {
 func (p *PCI) describe(f *pci.Function) {
 	p.desc = p.backend.Description()
 	f.Space.SetWord(config.RegClass, p.desc.Class)
+	if p.class != 0 {
+		f.Space.SetWord(config.RegClass, p.class)
+	}
 	if p.legacy {
 		f.Space.SetWord(config.RegDevice, p.desc.LegacyID)
 		f.Space.SetWord(config.RegSubDevice, p.desc.Type)
@@ -167,15 +163,20 @@ func (p *PCI) addExpress(f *pci.Function) error {
 	if !p.express() {
 		return nil
 	}
-	err := errors.Join(f.AddExpress(pci.Endpoint, 0, pci.Link{Speed: 1, Width: 1}), f.AddPowerManagement())
-	if err != nil {
-		return err
+	err := errors.Join(f.AddExpress(pci.Endpoint, 0, pci.Link{Speed: 1, Width: 1}),
+		f.AddPowerManagement(p.PowerStates, p.NoSoftReset))
+	free := config.SizeConventional // of extended space
+	if p.AER {
+		err = errors.Join(err, f.AddAER(free, pci.AEROptions{Mask: p.ErrorMask}))
+		free += pci.AERSize
 	}
-	f.AllowFLR()
 	if p.ATS {
-		return f.AddATS(config.SizeConventional)
+		err = errors.Join(err, f.AddATS(free, p.ATSAligned))
 	}
-	return nil
+	if p.FLR {
+		f.AllowFLR()
+	}
+	return err
 }
 
 // layOut adds the registers of the interfaces, and messages.

@@ -14,6 +14,7 @@ const (
 
 // Extended capability ids (PCI Code and ID Assignment §3).
 const (
+	ExtCapAER = 0x0001
 	ExtCapACS = 0x000d
 	ExtCapATS = 0x000f
 )
@@ -35,6 +36,7 @@ func (s *Space) AddCapabilityAt(id uint8, off, size int) (int, error) {
 	if off < s.nextCap || off%4 != 0 || size < 2 || off+size > SizeConventional {
 		return 0, fmt.Errorf("capability 0x%02x of %d bytes does not fit at 0x%02x", id, size, off)
 	}
+	clear(s.wmask[off : off+size])
 	s.SetByte(off, id)
 	s.SetByte(off+1, s.Byte(RegCapabilities))
 	s.SetByte(RegCapabilities, uint8(off))
@@ -52,6 +54,7 @@ func (s *Space) AddExtended(id uint16, version uint8, off, size int) (int, error
 		first && off != firstExtended, !first && off <= s.lastExt:
 		return 0, fmt.Errorf("extended capability 0x%04x of %d bytes does not fit at 0x%03x", id, size, off)
 	}
+	clear(s.wmask[off : off+size])
 	s.SetLong(off, uint32(id)|uint32(version&0xf)<<16)
 	if !first {
 		s.SetLong(s.lastExt, s.Long(s.lastExt)|uint32(off)<<20)

@@ -66,8 +66,7 @@ const (
 const (
 	PrefetchWindow64         = 0x0001 // in both low prefetchable registers
 	BridgeControlReset       = 0x0040
-	bridgeControlWritable    = 0x0fff &^ 0x0400 // all but discard timer status
-	bridgeControlTimerStatus = 0x0400
+	bridgeControlWritable    = 0x005f // parity to VGA, and secondary reset
 )
 
 // Identity is what a header says about a function and never changes.
@@ -102,7 +101,6 @@ func (s *Space) InitBridge(id Identity) {
 	s.AllowLong(RegPrefBaseHigh, ^uint32(0))
 	s.AllowLong(RegPrefLimitHigh, ^uint32(0))
 	s.AllowWord(RegBridgeControl, bridgeControlWritable)
-	s.ClearableWord(RegBridgeControl, bridgeControlTimerStatus)
 	s.ClearableWord(RegSecStatus, statusErrors)
 	s.SetByte(RegIOBase, 0xf0)
 	s.SetWord(RegMemBase, 0xfff0)

@@ -30,20 +30,25 @@ type Space struct {
 // firstCapability is where capabilities may begin: behind the 64-byte header.
 const firstCapability = 0x40
 
-// New returns a space of size bytes, SizeConventional or SizeExpress, all zero
-// and read-only.
+// New returns a space of size bytes, SizeConventional or SizeExpress, all zero.
+// Where no capability will be the guest finds memory, as in QEMU; the rest is
+// read-only.
 func New(size int) *Space {
 	if size != SizeConventional && size != SizeExpress {
 		panic("config: a configuration space has 256 or 4096 bytes")
 	}
 	backing := make([]byte, 4*size)
-	return &Space{
+	s := &Space{
 		data:    backing[0*size : 1*size : 1*size],
 		wmask:   backing[1*size : 2*size : 2*size],
 		w1c:     backing[2*size : 3*size : 3*size],
 		home:    backing[3*size:],
 		nextCap: firstCapability,
 	}
+	for i := firstCapability; i < size; i++ {
+		s.wmask[i] = 0xff
+	}
+	return s
 }
 
 // Size is the number of bytes in the space.
@@ -117,6 +122,17 @@ func (s *Space) AssignWord(off int, mask uint16, on bool) {
 
 // AllowByte makes the bits of mask at off writable by the guest.
 func (s *Space) AllowByte(off int, mask uint8) { s.wmask[off] |= mask }
+
+// FixByte makes no bit at off writable by the guest.
+func (s *Space) FixByte(off int) { s.wmask[off] = 0 }
+
+// FixLong makes no bit of the 32-bit register at off writable by the guest.
+func (s *Space) FixLong(off int) { clear(s.wmask[off : off+4]) }
+
+// FixWord makes the bits of mask at off not writable by the guest.
+func (s *Space) FixWord(off int, mask uint16) {
+	binary.LittleEndian.PutUint16(s.wmask[off:], binary.LittleEndian.Uint16(s.wmask[off:])&^mask)
+}
 
 // AllowWord makes the bits of mask at off writable by the guest.
 func (s *Space) AllowWord(off int, mask uint16) {

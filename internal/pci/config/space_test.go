@@ -16,6 +16,11 @@ func newNormal() *Space {
 
 func TestMasks(t *testing.T) {
 	s := New(SizeConventional)
+	s.Write(0x44, 0xcafe0001, 4)
+	if got := s.Read(0x44, 4); got != 0xcafe0001 {
+		t.Errorf("where nothing is the guest finds %#x", got)
+	}
+	s.FixLong(0x40)
 	s.SetWord(0x40, 0x1234)
 	s.AllowByte(0x40, 0x0f)
 	s.ClearableWord(0x42, 0xff00)

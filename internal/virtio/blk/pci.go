@@ -7,8 +7,15 @@ import (
 
 // base is what the models on PCI have in common.
 type base struct {
+	Class   uint32 `qdev:"class,uint32,default=0"`
 	Backend Device `qdev:"virtio-backend,child=virtio-blk-device,alias"`
 	virtio.PCI
+}
+
+// realize realizes the device with these interfaces.
+func (b *base) realize(m *virtio.Modes) error {
+	b.SetClass(uint16(b.Class))
+	return b.RealizeBackend(&b.Backend, m)
 }
 
 // PCI is the device on PCI (virtio-blk-pci).
@@ -18,7 +25,7 @@ type PCI struct {
 }
 
 // Realize implements qdev.Realizer.
-func (p *PCI) Realize() error { return p.RealizeBackend(&p.Backend, &p.Modes) }
+func (p *PCI) Realize() error { return p.realize(&p.Modes) }
 
 // TransitionalPCI is the device on PCI with both interfaces
 // (virtio-blk-pci-transitional).
@@ -26,7 +33,7 @@ type TransitionalPCI struct{ base }
 
 // Realize implements qdev.Realizer.
 func (p *TransitionalPCI) Realize() error {
-	return p.RealizeBackend(&p.Backend, virtio.Transitional())
+	return p.realize(virtio.Transitional())
 }
 
 // NonTransitionalPCI is the device on PCI with the modern interface alone
@@ -35,7 +42,7 @@ type NonTransitionalPCI struct{ base }
 
 // Realize implements qdev.Realizer.
 func (p *NonTransitionalPCI) Realize() error {
-	return p.RealizeBackend(&p.Backend, virtio.NonTransitional())
+	return p.realize(virtio.NonTransitional())
 }
 
 // Register enters the classes. Package virtio's must be there.
