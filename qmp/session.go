@@ -145,6 +145,19 @@ func (s *Session[Y]) Feed(p []byte, emit func(Request) (more bool)) (n int) {
 	})
 }
 
+// Command returns the name of the command that the request is for, "" if it has
+// none.
+func (r *Request) Command() string {
+	d, _ := r.value.(*qobject.Dict)
+	verb := "execute"
+	if r.OOB {
+		verb = "exec-oob"
+	}
+	v, _ := d.Get(verb)
+	name, _ := v.(string)
+	return name
+}
+
 // ID returns the request's id and whether it has one.
 func (r *Request) ID() (id any, ok bool) {
 	d, _ := r.value.(*qobject.Dict)

@@ -36,6 +36,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block/throttle"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -77,6 +78,7 @@ type Graph struct {
 	main  *aio.Context
 	pool  *aio.Pool
 	clock *aio.Clock
+	files *descriptor.Sets // nil for none
 
 	nodes  map[string]*Node
 	drives map[string]*Node // what -drive made, by its id
@@ -96,6 +98,10 @@ func NewGraph(main *aio.Context, pool *aio.Pool, clock *aio.Clock) *Graph {
 	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node),
 		groups: newGroups(main, clock)}
 }
+
+// OpenFrom has file nodes find descriptors behind paths of sets. It is for
+// before the first node.
+func (g *Graph) OpenFrom(files *descriptor.Sets) { g.files = files }
 
 // Lookup returns the node of that name, or nil.
 func (g *Graph) Lookup(name string) *Node { return g.nodes[name] }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -15,7 +16,7 @@ import (
 // host. Its system calls run on the graph's pool.
 type file struct {
 	n       *Node
-	f       *os.File
+	f       *descriptor.File
 	size    int64
 	regular bool // and not a block device
 	lock    fileLock
@@ -29,15 +30,16 @@ func openFile(n *Node) (driver, error) {
 	case o.Direct:
 		return nil, qerr.New("Parameter 'cache.direct' is not supported by this build")
 	}
-	f, err := os.OpenFile(o.Filename, openFlags(n.readOnly), 0)
+	files := n.graph.files
+	f, err := files.Open(o.Filename, openFlags(n.readOnly), 0)
 	if err != nil && !n.readOnly && o.AutoReadOnly && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
 		n.readOnly = true
-		f, err = os.OpenFile(o.Filename, openFlags(true), 0)
+		f, err = files.Open(o.Filename, openFlags(true), 0)
 	}
 	if err != nil {
-		return nil, couldNotOpen(o.Filename, err)
+		return nil, descriptor.Explain(err, "Could not open '%s'", o.Filename)
 	}
-	d := &file{n: n, f: f, lock: fileLock{f: f, off: o.Locking == "off"}}
+	d := &file{n: n, f: f, lock: fileLock{f: f.File, off: o.Locking == "off"}}
 	if err := d.measure(); err != nil {
 		f.Close()
 		return nil, err

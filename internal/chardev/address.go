@@ -9,17 +9,21 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
-// NoFD is the FD of an Address that is no inherited descriptor.
+// NoFD is the FD of an Address without a descriptor.
 const NoFD = -1
 
 // An Address is where a socket is: a descriptor, else a unix socket's path,
 // else a TCP host and port.
 type Address struct {
-	FD int // an inherited descriptor, or NoFD
+	ByFD   bool
+	FDName string // what the descriptor is called: a name or a number
+	FD     int    // if ByFD: the descriptor itself, until somebody takes it over; else NoFD
 
 	Unix     string
 	Abstract bool // Unix is a name without a file
@@ -89,32 +93,51 @@ func (c *Config) address(o *opts.Opts, fds FDs) error {
 		c.Host, c.Port = host, port
 		c.To, _ = o.Number("to", 0) // checked
 	default:
-		var err error
-		c.FD, err = fds(o.String("fd", ""))
-		return err
+		c.ByFD, c.FDName = true, o.String("fd", "")
+		return c.Resolve(fds)
 	}
 	return nil
 }
 
-// FDs resolves the value of the option fd.
+// FDs gives the descriptor of a name; the caller owns it.
 type FDs func(name string) (int, error)
 
 // InheritedFD is the [FDs] of the command line: descriptors are numbers.
 func InheritedFD(name string) (int, error) {
-	n, err := opts.ParseNumber("fd", name)
-	if err != nil || n > maxFD {
+	n, err := strconv.ParseInt(name, 10, 32)
+	switch {
+	case err != nil:
 		return NoFD, qerr.New("Unable to parse FD number %s", name)
+	case n < 0:
+		return NoFD, notSocket(name)
 	}
 	return int(n), nil
 }
 
-// maxFD is the largest descriptor that Linux gives out unless told otherwise.
-const maxFD = 1 << 20
+// Later is the [FDs] of who resolves the descriptor when everything else has
+// been checked, with [Address.Resolve].
+func Later(string) (int, error) { return NoFD, nil }
 
-// NoFDs is the [FDs] of monitors, whose clients know descriptors by names that
-// getfd has given.
-func NoFDs(name string) (int, error) {
-	return NoFD, qerr.New("File descriptor named '%s' has not been found", name)
+// Resolve gets the descriptor that the address names, if it names one.
+func (a *Address) Resolve(fds FDs) (err error) {
+	if a.ByFD {
+		a.FD, err = fds(a.FDName)
+	}
+	return err
+}
+
+// Release closes the descriptor if nobody has taken it over.
+func (a *Address) Release() {
+	if fd := a.take(); a.ByFD && fd >= 0 {
+		_ = unix.Close(fd)
+	}
+}
+
+// take gives the descriptor up.
+func (a *Address) take() int {
+	fd := a.FD
+	a.FD = NoFD
+	return fd
 }
 
 // CheckSocket refuses a socket whose members do not go together. waitGiven says
@@ -122,7 +145,7 @@ func NoFDs(name string) (int, error) {
 func (c *Config) CheckSocket(waitGiven bool) error {
 	c.ReconnectMS = min(c.ReconnectMS, maxReconnect)
 	switch {
-	case c.FD >= 0 && c.ReconnectMS != 0:
+	case c.ByFD && c.ReconnectMS != 0:
 		return qerr.New("'reconnect' option is incompatible with 'fd' address type")
 	case c.Auth != "" && c.TLS == "":
 		return qerr.New("'tls_authz' option requires 'tls_creds' option")
@@ -164,8 +187,8 @@ func (a *Address) unixName() string {
 // String is the address as query-chardev says it, before a connection.
 func (a *Address) String() string {
 	switch {
-	case a.FD >= 0:
-		return "fd:" + strconv.Itoa(a.FD)
+	case a.ByFD:
+		return "fd:" + a.FDName
 	case a.Unix != "":
 		return a.unixString()
 	}
@@ -185,8 +208,8 @@ func (a *Address) unixString() string {
 
 // dial connects; it blocks until that is done or ctx is.
 func (a *Address) dial(ctx context.Context) (net.Conn, error) {
-	if a.FD >= 0 {
-		return adopt(a.FD)
+	if a.ByFD {
+		return a.adopt()
 	}
 	d := net.Dialer{KeepAlive: -1}
 	if a.KeepAlive {
@@ -239,22 +262,32 @@ func (a *Address) unresolved(err error) error {
 	return qerr.New("address resolution failed for %s:%s: %s", a.Host, a.Port, what)
 }
 
-// adopt takes over an inherited descriptor that is a connected socket.
-func adopt(fd int) (net.Conn, error) {
-	f := os.NewFile(uintptr(fd), "fd")
-	defer f.Close()
-	conn, err := net.FileConn(f)
+// adopt takes over a descriptor that is a connected socket.
+func (a *Address) adopt() (net.Conn, error) {
+	conn, err := adoptSocket(a.take())
 	if err != nil {
-		return nil, qerr.New("File descriptor '%d' is not a socket", fd)
+		return nil, notSocket(a.FDName)
 	}
 	return conn, nil
+}
+
+func notSocket(name string) error { return qerr.New("File descriptor '%s' is not a socket", name) }
+
+// adoptSocket takes fd over and makes a connection of it.
+func adoptSocket(fd int) (net.Conn, error) {
+	if fd < 0 {
+		return nil, unix.EBADF
+	}
+	f := os.NewFile(uintptr(fd), "fd")
+	defer f.Close()
+	return net.FileConn(f)
 }
 
 // listen starts a server and returns what query-chardev calls it.
 func (a *Address) listen(ctx context.Context) (net.Listener, string, error) {
 	switch {
-	case a.FD >= 0:
-		return adoptListener(a.FD)
+	case a.ByFD:
+		return a.adoptListener()
 	case a.Abstract:
 		l, err := net.Listen("unix", a.unixName())
 		if err != nil {
@@ -274,12 +307,24 @@ func (a *Address) listen(ctx context.Context) (net.Listener, string, error) {
 	return a.listenTCP(ctx)
 }
 
-func adoptListener(fd int) (net.Listener, string, error) {
+// adoptListener takes over a descriptor that is a bound socket, whether or not
+// it listens yet.
+func (a *Address) adoptListener() (net.Listener, string, error) {
+	fd := a.take()
+	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+		return nil, "", notSocket(a.FDName)
+	}
 	f := os.NewFile(uintptr(fd), "fd")
 	defer f.Close()
+	if err := unix.Listen(fd, unix.SOMAXCONN); err != nil {
+		return nil, "", qerr.New("Failed to listen on fd socket: %s", qerr.Reason(err))
+	}
 	l, err := net.FileListener(f)
 	if err != nil {
-		return nil, "", qerr.New("File descriptor '%d' is not a socket", fd)
+		return nil, "", notSocket(a.FDName)
 	}
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // who made the socket removes it

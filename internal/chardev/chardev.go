@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -20,6 +20,17 @@ type Conn interface {
 	Peer() string
 }
 
+// A Receiver is a connection that descriptors can come over, as they can over
+// unix sockets (SCM_RIGHTS). Those of the latest message that brought any are
+// kept until they are taken; the connection's end closes them.
+type Receiver interface {
+	// TakeFD gives up the first of them and closes the others; the caller
+	// owns it. ok is false if there is none.
+	TakeFD() (fd int, ok bool)
+	// ReturnFD takes one back that was not used.
+	ReturnFD(fd int)
+}
+
 // A Handler has a connection to itself, on the connection's thread; the
 // connection is closed when it returns.
 type Handler func(t *sched.Thread, conn Conn)
@@ -28,10 +39,10 @@ type Handler func(t *sched.Thread, conn Conn)
 type Chardev struct {
 	w      *sched.World
 	config Config
-	term   Terminal
-	ring   *Ring    // of a ringbuf
-	pty    *pty     // of a pty
-	log    *os.File // gets a copy of the output; nil without logfile
+	host   Host
+	ring   *Ring            // of a ringbuf
+	pty    *pty             // of a pty
+	log    *descriptor.File // gets a copy of the output; nil without logfile
 	parent context.Context
 	inform func(text string) // tells who has started the machine; may be nil
 
@@ -41,10 +52,12 @@ type Chardev struct {
 	listener net.Listener       // of a socket server
 	bound    string             // its filename, resolved
 	first    Conn               // connected already, not yet served
+	handed   []Conn             // more of the kind, from AddClient
 	conns    []Conn             // being served
 	threads  []*sched.Thread
 	retry    *sched.Parker // what serve waits on: to try again, or for room
 	frontend bool
+	many     bool                    // the frontend serves all clients at once
 	claimed  bool                    // the frontend is still to come
 	hangup   func()                  // tells the frontend that the device closes; may be nil
 	swap     func(to *Chardev) error // moves the frontend to another device; nil if it cannot
@@ -55,24 +68,32 @@ type Chardev struct {
 	lost bool // complained that there is no connection; the serving thread's
 }
 
+// Host is what devices are made of: the terminal, and the descriptors behind
+// paths of sets.
+type Host struct {
+	Terminal Terminal         // what stdio devices are; the zero Terminal refuses them
+	Files    *descriptor.Sets // may be nil
+}
+
 // Open makes the device: it opens the file, listens, or connects. It does not
 // wait for a client (see [Chardev.WaitClient]) and reads nothing; connecting
-// blocks until ctx is done. term is what a stdio device is; others take no notice
-// of it.
-func Open(ctx context.Context, w *sched.World, c Config, term Terminal) (*Chardev, error) {
-	d := &Chardev{w: w, config: c, term: term, parent: ctx, retry: w.NewParker()}
+// blocks until ctx is done. A descriptor in c's address is the device's from now
+// on, also when Open fails.
+func Open(ctx context.Context, w *sched.World, c Config, host Host) (*Chardev, error) {
+	d := &Chardev{w: w, config: c, host: host, parent: ctx, retry: w.NewParker()}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	if err := d.open(); err != nil {
 		d.cancel()
+		d.config.Release()
 		return nil, err
 	}
 	return d, nil
 }
 
 func (d *Chardev) open() (err error) {
-	c := &d.config
+	c, host := &d.config, &d.host
 	if c.LogFile != "" {
-		if d.log, err = openLog(c); err != nil {
+		if d.log, err = host.openLog(c); err != nil {
 			return err
 		}
 	}
@@ -91,7 +112,7 @@ func (d *Chardev) open() (err error) {
 			d.pty.prime()
 		}
 	case c.Backend == "file":
-		d.first, err = openFile(c, c.Append)
+		d.first, err = host.openFile(c, c.Append)
 	default:
 		d.first, err = d.reopen()
 	}
@@ -108,11 +129,11 @@ func (d *Chardev) reopen() (Conn, error) {
 	case "ringbuf", "memory":
 		return newSink(d.config.Backend, d.ring), nil
 	case "stdio":
-		return d.term.open(d.config.Signal)
+		return d.host.Terminal.open(d.config.Signal)
 	case "file":
-		return openFile(&d.config, true)
+		return d.host.openFile(&d.config, true)
 	case "pipe":
-		return openPipe(d.config.Path)
+		return d.host.openPipe(d.config.Path)
 	case "null":
 		return newSink("null", io.Discard), nil
 	}
@@ -234,7 +255,11 @@ func (d *Chardev) WaitClient(announce func(filename string)) error {
 		c.Close()
 		return ErrClosed
 	}
-	d.first = d.talk(c)
+	if d.first != nil { // from AddClient meanwhile
+		d.handed = append(d.handed, d.talk(c))
+	} else {
+		d.first = d.talk(c)
+	}
 	return nil
 }
 

@@ -38,7 +38,7 @@ func open(t *testing.T, option string) *Chardev {
 	if err != nil {
 		t.Fatalf("%s: %v", option, err)
 	}
-	d, err := Open(t.Context(), sched.NewWorld(), c, Terminal{})
+	d, err := Open(t.Context(), sched.NewWorld(), c, Host{})
 	if err != nil {
 		t.Fatalf("%s: %v", option, err)
 	}
@@ -259,7 +259,7 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("%s: %v", in, err)
 			continue
 		}
-		d, err := Open(t.Context(), sched.NewWorld(), c, Terminal{})
+		d, err := Open(t.Context(), sched.NewWorld(), c, Host{})
 		if err == nil {
 			d.Close()
 		}
@@ -284,7 +284,7 @@ func TestNoGrowth(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	w := sched.NewWorld()
 	before := descriptors()
-	d, err := Open(t.Context(), w, Config{Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}, Terminal{})
+	d, err := Open(t.Context(), w, Config{Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}, Host{})
 	if err != nil {
 		t.Fatal(err)
 	}

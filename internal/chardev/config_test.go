@@ -24,7 +24,7 @@ func TestParseOption(t *testing.T) {
 		"socket,id=a,path=p,server=on":                 {Label: "a", Backend: "socket", Server: true, Wait: true, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 		"socket,id=a,path=p,server,nowait":             {Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 		"socket,id=a,host=::1,port=1,ipv6=on":          {Label: "a", Backend: "socket", Address: Address{FD: NoFD, Host: "::1", Port: "1", Network: "tcp6"}},
-		"socket,id=a,fd=24,server=on,wait=off":         {Label: "a", Backend: "socket", Server: true, Address: Address{FD: 24, Network: "tcp"}},
+		"socket,id=a,fd=24,server=on,wait=off":         {Label: "a", Backend: "socket", Server: true, Address: Address{ByFD: true, FDName: "24", FD: 24, Network: "tcp"}},
 		"socket,id=a,path=p,reconnect=2":               {Label: "a", Backend: "socket", ReconnectMS: 2000, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 		"socket,id=a,path=p,reconnect=999999999999999": {Label: "a", Backend: "socket", ReconnectMS: maxReconnect, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 	} {

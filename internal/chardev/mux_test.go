@@ -52,7 +52,7 @@ func mux(t *testing.T, base *Chardev, onExit func()) *Mux {
 func TestMux(t *testing.T) {
 	term, in, out := terminal(t)
 	w := sched.NewWorld()
-	base, err := Open(t.Context(), w, Config{Label: "c-base", Backend: "stdio", Mux: true, Address: noFD}, term)
+	base, err := Open(t.Context(), w, Config{Label: "c-base", Backend: "stdio", Mux: true, Address: noFD}, Host{Terminal: term})
 	if err != nil {
 		t.Fatal(err)
 	}

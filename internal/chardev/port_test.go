@@ -204,11 +204,11 @@ func terminal(t *testing.T) (term Terminal, in, out *os.File) {
 func TestStdio(t *testing.T) {
 	term, in, out := terminal(t)
 	w := sched.NewWorld()
-	d, err := Open(t.Context(), w, Config{Label: "a", Backend: "stdio", Address: noFD}, term)
+	d, err := Open(t.Context(), w, Config{Label: "a", Backend: "stdio", Address: noFD}, Host{Terminal: term})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), w, Config{Label: "b", Backend: "stdio", Address: noFD}, term); text(err) != "cannot use stdio by multiple character devices" {
+	if _, err := Open(t.Context(), w, Config{Label: "b", Backend: "stdio", Address: noFD}, Host{Terminal: term}); text(err) != "cannot use stdio by multiple character devices" {
 		t.Errorf("second stdio: %v", err)
 	}
 	if err := d.Serve(false, echo); err != nil {
@@ -222,7 +222,7 @@ func TestStdio(t *testing.T) {
 		t.Errorf("%q, %v", buf, err)
 	}
 	d.Close() // while the handler reads
-	again, err := Open(t.Context(), w, Config{Label: "c", Backend: "stdio", Address: noFD}, term)
+	again, err := Open(t.Context(), w, Config{Label: "c", Backend: "stdio", Address: noFD}, Host{Terminal: term})
 	if err != nil {
 		t.Fatalf("the terminal was not given back: %v", err)
 	}
@@ -265,7 +265,7 @@ func TestPipe(t *testing.T) {
 // BenchmarkPortWrite is a UART's byte on its way to a socket.
 func BenchmarkPortWrite(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "s")
-	d, err := Open(context.Background(), sched.NewWorld(), Config{Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}, Terminal{})
+	d, err := Open(context.Background(), sched.NewWorld(), Config{Label: "a", Backend: "socket", Server: true, Address: Address{FD: NoFD, Unix: path}}, Host{})
 	if err != nil {
 		b.Fatal(err)
 	}

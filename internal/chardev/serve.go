@@ -43,7 +43,7 @@ func (d *Chardev) attach(f frontend) error {
 	if d.frontend && !(d.claimed && f.claimed) || d.closed {
 		return d.inUse()
 	}
-	d.frontend, d.claimed, d.hangup, d.swap = true, false, f.hangup, f.swap
+	d.frontend, d.many, d.claimed, d.hangup, d.swap = true, f.many, false, f.hangup, f.swap
 	d.goLocked(d.config.Label, func(t *sched.Thread) { d.serve(t, f.many, f.serve) })
 	return nil
 }
@@ -70,6 +70,21 @@ type logged struct {
 func (l *logged) Write(p []byte) (int, error) {
 	l.dev.record(p)
 	return l.Conn.Write(p)
+}
+
+// TakeFD implements [Receiver], where the connection does.
+func (l *logged) TakeFD() (fd int, ok bool) {
+	if r, is := l.Conn.(Receiver); is {
+		return r.TakeFD()
+	}
+	return -1, false
+}
+
+// ReturnFD implements [Receiver], where the connection does.
+func (l *logged) ReturnFD(fd int) {
+	if r, is := l.Conn.(Receiver); is {
+		r.ReturnFD(fd)
+	}
 }
 
 // SetWriteDeadline bounds how long Write may take, where the connection can.
@@ -135,7 +150,9 @@ func (d *Chardev) serve(t *sched.Thread, many bool, h Handler) {
 // more.
 func (d *Chardev) next() (c Conn, again bool) {
 	d.mu.Lock()
-	c, d.first = d.first, nil
+	if c, d.first = d.first, nil; c == nil && len(d.handed) > 0 {
+		c, d.handed = d.handed[0], d.handed[1:]
+	}
 	over, ctx := d.closed || d.leaving, d.ctx
 	d.mu.Unlock()
 	switch {
@@ -195,7 +212,13 @@ func (d *Chardev) accept() (Conn, bool) {
 		return d.talk(c), true
 	case errors.Is(err, net.ErrClosed):
 		return nil, false
-	case errors.Is(err, os.ErrDeadlineExceeded): // Detach
+	case errors.Is(err, os.ErrDeadlineExceeded): // Detach, or a client from AddClient
+		d.mu.Lock()
+		again := !d.leaving
+		d.mu.Unlock()
+		if again { // if Detach begins now, next sees it
+			d.wakeListener(time.Time{})
+		}
 		return nil, true
 	}
 	d.retry.Park(d.w.Now() + acceptPause)
@@ -250,7 +273,7 @@ func (d *Chardev) Detach() {
 	if !d.closed {
 		d.ctx, d.cancel = context.WithCancel(d.parent)
 	}
-	d.leaving, d.frontend, d.claimed, d.hangup, d.swap, d.breaks = false, false, false, nil, nil, nil
+	d.leaving, d.frontend, d.many, d.claimed, d.hangup, d.swap, d.breaks = false, false, false, false, nil, nil, nil
 	if d.listener == nil && d.pty == nil && d.config.Backend != "socket" && !d.closed {
 		d.first, _ = d.reopen() // nil, as of a device whose peer has gone
 	}
@@ -296,6 +319,10 @@ func (d *Chardev) end() {
 		d.first.Close()
 		d.first = nil
 	}
+	for _, c := range d.handed {
+		c.Close()
+	}
+	d.handed = nil
 	for _, c := range d.conns {
 		c.Close()
 	}

@@ -11,8 +11,7 @@ import (
 
 // SetConfig is what a Set needs of its surroundings.
 type SetConfig struct {
-	// Terminal is what stdio devices are; the zero Terminal refuses them.
-	Terminal Terminal
+	Host
 	// Exit is called on Ctrl-A x at a mux, on one of the Set's threads; it must
 	// not close the Set from there.
 	Exit func()
@@ -116,12 +115,13 @@ func NotAdded(id string, err error) error {
 // Add makes a device, and a mux over it if that is asked for. It blocks while it
 // connects, and until its first client is there if c.Wait is set; the end of ctx,
 // Remove and Close cut that short. It returns the path of a pseudo terminal's
-// other side.
+// other side. A descriptor in c's address is the device's, also when Add fails.
 func (s *Set) Add(ctx context.Context, c Config) (pty string, err error) {
 	s.mu.Lock()
 	taken := s.findLocked(c.Label) != nil || c.Mux && s.findLocked(c.Label+baseSuffix) != nil
 	if taken || s.closed {
 		s.mu.Unlock()
+		c.Release()
 		return "", Exists(c.Label)
 	}
 	if c.Backend == "mux" {
@@ -166,7 +166,7 @@ func (s *Set) giveUp(m *member) {
 
 // make opens m's device and waits for its client.
 func (s *Set) make(ctx context.Context, m, over *member, c Config) error {
-	d, err := Open(ctx, s.w, c, s.config.Terminal)
+	d, err := Open(ctx, s.w, c, s.config.Host)
 	if err != nil {
 		return err
 	}
@@ -355,17 +355,18 @@ func (s *Set) end(m *member) {
 // one stays. It blocks as Add does, until ctx ends.
 func (s *Set) Change(ctx context.Context, label string, c Config) (pty string, err error) {
 	old, used, err := s.changeable(label)
-	if err != nil {
-		return "", err
+	if err == nil && (c.Backend == "mux" || c.Mux) {
+		err = qerr.New("Mux device hotswap not supported yet")
 	}
-	if c.Backend == "mux" || c.Mux {
-		return "", qerr.New("Mux device hotswap not supported yet")
+	if err != nil {
+		c.Release()
+		return "", err
 	}
 	c.Label = label
 	making, cancel := context.WithCancel(s.ctx)
 	given := context.AfterFunc(ctx, cancel)
 	defer func() { given() }()
-	d, err := Open(making, s.w, c, s.config.Terminal)
+	d, err := Open(making, s.w, c, s.config.Host)
 	if err != nil {
 		cancel()
 		if !used {

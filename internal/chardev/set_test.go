@@ -367,7 +367,7 @@ func TestPortRange(t *testing.T) {
 	taken := first.Addr().(*net.TCPAddr).Port
 	c := Config{Label: "b", Backend: "socket", Server: true, Address: Address{
 		FD: NoFD, Host: "127.0.0.1", Port: strconv.Itoa(taken), Network: "tcp4", To: uint64(taken + 20)}}
-	second, err := Open(t.Context(), sched.NewWorld(), c, Terminal{})
+	second, err := Open(t.Context(), sched.NewWorld(), c, Host{})
 	if err != nil {
 		t.Fatal(err)
 	}

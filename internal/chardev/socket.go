@@ -3,10 +3,35 @@ package chardev
 import (
 	"context"
 	"net"
+
+	"github.com/backplane-vm/backplane/internal/descriptor"
 )
 
 // A socketConn is a connection of a socket device.
-type socketConn struct{ net.Conn }
+type socketConn struct {
+	net.Conn
+	inbox descriptor.Inbox // what comes over a unix socket besides bytes
+}
+
+// Read takes input, and the descriptors that come with it.
+func (s *socketConn) Read(p []byte) (int, error) {
+	if u, ok := s.Conn.(*net.UnixConn); ok {
+		return s.inbox.Read(u, p)
+	}
+	return s.Conn.Read(p)
+}
+
+// Close ends the connection; descriptors that nobody has asked for are closed.
+func (s *socketConn) Close() error {
+	defer s.inbox.Close()
+	return s.Conn.Close()
+}
+
+// TakeFD implements [Receiver].
+func (s *socketConn) TakeFD() (fd int, ok bool) { return s.inbox.Take() }
+
+// ReturnFD implements [Receiver].
+func (s *socketConn) ReturnFD(fd int) { s.inbox.Return(fd) }
 
 func (s *socketConn) Peer() string {
 	if a := s.RemoteAddr(); a != nil && a.String() != "" {
@@ -24,11 +49,19 @@ func (s *socketConn) filename(c *Config) string {
 	if _, ok := s.LocalAddr().(*net.UnixAddr); ok {
 		a := c.Address
 		if a.Unix == "" {
-			a.Unix = s.LocalAddr().String()
+			a.Unix = unixPath(s.LocalAddr())
 		}
 		return a.unixString() + server
 	}
 	return c.protocol("tcp:"+s.LocalAddr().String()) + server + " <-> " + s.RemoteAddr().String()
+}
+
+// unixPath is a unix socket's address; "" if it has none.
+func unixPath(a net.Addr) string {
+	if name := a.String(); name != "@" { // Go's word for that
+		return name
+	}
+	return ""
 }
 
 // protocol names what is spoken at a TCP address.
@@ -64,7 +97,7 @@ func (d *Chardev) talk(c net.Conn) Conn {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetNoDelay(d.config.NoDelay || d.config.Telnet) // slower without, but not wrong
 	}
-	s := &socketConn{c}
+	s := &socketConn{Conn: c}
 	if d.config.Telnet {
 		return &telnetConn{socketConn: s, server: d.config.Server, onBreak: d.SendBreak}
 	}

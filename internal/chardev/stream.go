@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/backplane-vm/backplane/internal/descriptor"
 )
 
 // A sink is a connection that only takes: reading it blocks until it is closed.
@@ -38,8 +40,8 @@ func (s *sink) Close() (err error) {
 
 // openFile makes the connection of a file device: of the file that is written,
 // and of another that is read if there is one.
-func openFile(c *Config, keep bool) (Conn, error) {
-	out, err := os.OpenFile(c.Path, writeFlags(keep), 0o666)
+func (h *Host) openFile(c *Config, keep bool) (Conn, error) {
+	out, err := h.Files.Open(c.Path, writeFlags(keep), 0o666)
 	if err != nil {
 		return nil, couldNot("Could not open ", "'"+c.Path+"'", err)
 	}
@@ -48,7 +50,7 @@ func openFile(c *Config, keep bool) (Conn, error) {
 		s.close = out.Close
 		return s, nil
 	}
-	in, err := os.Open(c.Input)
+	in, err := h.Files.Open(c.Input, os.O_RDONLY, 0)
 	if err != nil {
 		_ = out.Close()
 		return nil, couldNot("Could not open ", "'"+c.Input+"'", err)
@@ -57,10 +59,10 @@ func openFile(c *Config, keep bool) (Conn, error) {
 }
 
 // openLog opens the file that gets a copy of the output.
-func openLog(c *Config) (*os.File, error) {
-	f, err := os.OpenFile(c.LogFile, writeFlags(c.LogAppend), 0o666)
+func (h *Host) openLog(c *Config) (*descriptor.File, error) {
+	f, err := h.Files.Open(c.LogFile, writeFlags(c.LogAppend), 0o666)
 	if err != nil {
-		return nil, couldNot("Could not create ", "'"+c.LogFile+"'", err)
+		return nil, descriptor.Explain(err, "Could not create '%s'", c.LogFile)
 	}
 	return f, nil
 }
@@ -75,7 +77,7 @@ func writeFlags(keep bool) int {
 
 // A duplex is a connection of two files, one for each direction; they may be
 // the same.
-type duplex struct{ in, out *os.File }
+type duplex struct{ in, out *descriptor.File }
 
 func (d *duplex) Peer() string                { return "pipe" }
 func (d *duplex) Read(p []byte) (int, error)  { return d.in.Read(p) }
@@ -92,9 +94,9 @@ func (d *duplex) Close() error {
 // openPipe makes the connection of a pipe device: PATH.in and PATH.out if both
 // are there, else PATH for both directions. Opening for both directions keeps a
 // named pipe from waiting for its other end.
-func openPipe(path string) (Conn, error) {
-	in, errIn := os.OpenFile(path+".in", os.O_RDWR, 0)
-	out, errOut := os.OpenFile(path+".out", os.O_RDWR, 0)
+func (h *Host) openPipe(path string) (Conn, error) {
+	in, errIn := h.Files.Open(path+".in", os.O_RDWR, 0)
+	out, errOut := h.Files.Open(path+".out", os.O_RDWR, 0)
 	if errIn == nil && errOut == nil {
 		return &duplex{in, out}, nil
 	}
@@ -104,7 +106,7 @@ func openPipe(path string) (Conn, error) {
 	if errOut == nil {
 		out.Close()
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := h.Files.Open(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, couldNot("Could not open ", "'"+path+"'", err)
 	}

@@ -90,13 +90,13 @@ func TestSetsNumbers(t *testing.T) {
 	if got := listed(s); got != `[{"ID":5,"FDs":["a","b"]},{"ID":3,"FDs":["n"]},{"ID":2,"FDs":["n"]},{"ID":1,"FDs":["c"]},{"ID":0,"FDs":["n"]}]` {
 		t.Error(got)
 	}
-	if err := s.Remove(5, ptr(9999)); text(err) != "File descriptor named 'fdset-id:5, fd:9999' not found" {
+	if err := s.Remove(5, ptr(int64(9999))); text(err) != "File descriptor named 'fdset-id:5, fd:9999' not found" {
 		t.Error(err)
 	}
 	if err := s.Remove(77, nil); text(err) != "File descriptor named 'fdset-id:77' not found" {
 		t.Error(err)
 	}
-	if err := s.Remove(5, &second.FD); err != nil || isOpen(second.FD) {
+	if err := s.Remove(5, ptr(int64(second.FD))); err != nil || isOpen(second.FD) {
 		t.Errorf("%v, open: %v", err, isOpen(second.FD))
 	}
 	for _, id := range []int64{0, 1, 2, 3} {
@@ -240,7 +240,7 @@ func TestSetsBound(t *testing.T) {
 		t.Errorf("%v, open: %v", err, isOpen(over))
 	}
 	s.kept = 1
-	if err := s.Remove(1, &fd); err != nil || s.kept != 0 {
+	if err := s.Remove(1, ptr(int64(fd))); err != nil || s.kept != 0 {
 		t.Errorf("%v; %d are kept", err, s.kept)
 	}
 }

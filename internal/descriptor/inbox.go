@@ -29,9 +29,9 @@ func (b *Inbox) Read(conn *net.UnixConn, p []byte) (int, error) {
 	}
 	n, control, _, _, err := conn.ReadMsgUnix(p, b.control)
 	if control > 0 {
-		b.put(rights(b.control[:control]))
+		b.Put(rights(b.control[:control]))
 	}
-	return n, err
+	return max(n, 0), err
 }
 
 // rights returns the descriptors of a control message. What cannot be
@@ -51,9 +51,9 @@ func rights(control []byte) (fds []int) {
 	return fds
 }
 
-// put takes fds over. They are made to wait, as senders may have theirs
-// otherwise and readers do not expect it.
-func (b *Inbox) put(fds []int) {
+// Put takes the descriptors of a message over. They are made to wait, as senders
+// may have theirs otherwise and readers do not expect it.
+func (b *Inbox) Put(fds []int) {
 	if len(fds) == 0 {
 		return
 	}

@@ -122,7 +122,7 @@ func (s *Sets) findLocked(id int64) *set {
 // Remove closes the descriptor fd of the set id, or all of them if fd is nil.
 // Files that were opened from it stay open; the set is gone when they are closed
 // too.
-func (s *Sets) Remove(id int64, fd *int) error {
+func (s *Sets) Remove(id int64, fd *int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.findLocked(id)
@@ -131,7 +131,7 @@ func (s *Sets) Remove(id int64, fd *int) error {
 	}
 	i, n := 0, len(t.fds)
 	if fd != nil {
-		i = slices.IndexFunc(t.fds, func(m member) bool { return m.fd == *fd })
+		i = slices.IndexFunc(t.fds, func(m member) bool { return int64(m.fd) == *fd })
 		if i < 0 {
 			return notFound(id, fd)
 		}
@@ -146,7 +146,7 @@ func (s *Sets) Remove(id int64, fd *int) error {
 	return nil
 }
 
-func notFound(id int64, fd *int) error {
+func notFound(id int64, fd *int64) error {
 	if fd != nil {
 		return qerr.New("File descriptor named 'fdset-id:%d, fd:%d' not found", id, *fd)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/bql"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/mem"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/qom"
@@ -70,6 +71,7 @@ type Machine struct {
 	Virtual  *aio.Clock // stands still while the guest does
 	Pool     *aio.Pool
 	Blocks   *block.Graph
+	Files    *descriptor.Sets // what stands behind /dev/fdset/N
 	Map      *mem.Map
 	Memory   *mem.Region // the root of system memory
 	System   *mem.AddressSpace
@@ -113,6 +115,8 @@ func New(c Config) *Machine {
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
 	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
+	m.Files = new(descriptor.Sets)
+	m.Blocks.OpenFrom(m.Files)
 	m.Locked("new", m.makeTrees)
 	return m
 }
@@ -215,6 +219,7 @@ func (m *Machine) Close() {
 	m.Pool.Close()
 	m.RCU.Close() // finalises the devices
 	m.Locked("close", m.Blocks.Close)
+	m.Files.Close()
 	m.Map.Close()
 	m.World.Join() // readers and writers of connections that are closed
 }

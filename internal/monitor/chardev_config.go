@@ -89,10 +89,8 @@ func socketAddress(a *chardev.Address, addr *api.SocketAddressLegacy) error {
 		u := &addr.Unix.Data
 		a.Unix, a.Abstract = u.Path, value(u.Abstract)
 		a.Loose = a.Abstract && u.Tight != nil && !*u.Tight
-	case addr.Fd != nil: // a monitor's client knows descriptors by their names only
-		var err error
-		a.FD, err = chardev.NoFDs(addr.Fd.Data.Str)
-		return err
+	case addr.Fd != nil: // the caller resolves it, as a client knows descriptors by its names only
+		a.ByFD, a.FDName = true, addr.Fd.Data.Str
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddA
 		return nil, chardev.Exists(args.Id)
 	}
 	c, err := chardevConfig(args.Id, &args.Backend)
+	if err == nil {
+		err = c.Resolve(namedFDs(holding(call)))
+	}
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}
@@ -62,6 +65,9 @@ func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevC
 		return nil, qerr.New("Chardev '%s' does not exist", args.Id)
 	}
 	c, err := chardevConfig(args.Id, &args.Backend)
+	if err == nil {
+		err = c.Resolve(namedFDs(holding(call)))
+	}
 	if err != nil {
 		return nil, chardev.NotAdded(args.Id, err)
 	}

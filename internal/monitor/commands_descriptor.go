@@ -1,36 +1,82 @@
 package monitor
 
 import (
-	"fmt"
-
+	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-// The character devices hand over no descriptors (SCM_RIGHTS), so none ever
-// comes with a command, and none is known by a name or in a set.
-
-func noDescriptor() error {
-	return qerr.New("No file descriptor supplied via SCM_RIGHTS")
+// received gives up the descriptor that came with a command.
+func received(from holder) (int, error) {
+	if from != nil {
+		if fd, ok := from.takeFD(); ok {
+			return fd, nil
+		}
+	}
+	return -1, qerr.New("No file descriptor supplied via SCM_RIGHTS")
 }
 
-func (h *handlers) Getfd(*qmp.Call, *api.GetfdArgs) error { return noDescriptor() }
-
-func (h *handlers) Closefd(_ *qmp.Call, args *api.ClosefdArgs) error {
-	return qerr.New("File descriptor named '%s' not found", args.Fdname)
+func getfd(from holder, name string) error {
+	fd, err := received(from)
+	if err != nil {
+		return err
+	}
+	return from.names().Put(name, fd)
 }
 
-func (h *handlers) AddFd(*qmp.Call, *api.AddFdArgs) (*api.AddfdInfo, error) {
-	return nil, noDescriptor()
+func closefd(from holder, name string) error {
+	if from == nil {
+		return qerr.New("File descriptor named '%s' not found", name)
+	}
+	return from.names().CloseNamed(name)
+}
+
+func (h *handlers) Getfd(call *qmp.Call, args *api.GetfdArgs) error {
+	return getfd(holding(call), args.Fdname)
+}
+
+func (h *handlers) Closefd(call *qmp.Call, args *api.ClosefdArgs) error {
+	return closefd(holding(call), args.Fdname)
+}
+
+func (h *handlers) AddFd(call *qmp.Call, args *api.AddFdArgs) (*api.AddfdInfo, error) {
+	fd, err := received(holding(call))
+	if err != nil {
+		return nil, err
+	}
+	added, err := h.m.Files.Add(fd, args.FdsetId, args.Opaque)
+	if err != nil {
+		return nil, err
+	}
+	return &api.AddfdInfo{FdsetId: added.Set, Fd: int64(added.FD)}, nil
 }
 
 func (h *handlers) RemoveFd(_ *qmp.Call, args *api.RemoveFdArgs) error {
-	name := fmt.Sprintf("fdset-id:%d", args.FdsetId)
-	if args.Fd != nil {
-		name += fmt.Sprintf(", fd:%d", *args.Fd)
-	}
-	return qerr.New("File descriptor named '%s' not found", name)
+	return h.m.Files.Remove(args.FdsetId, args.Fd)
 }
 
-func (h *handlers) QueryFdsets(*qmp.Call) ([]api.FdsetInfo, error) { return []api.FdsetInfo{}, nil }
+func (h *handlers) QueryFdsets(*qmp.Call) ([]api.FdsetInfo, error) {
+	list := []api.FdsetInfo{}
+	for _, set := range h.m.Files.List() {
+		info := api.FdsetInfo{FdsetId: set.ID, Fds: []api.FdsetFdInfo{}}
+		for _, m := range set.FDs {
+			info.Fds = append(info.Fds, api.FdsetFdInfo{Fd: int64(m.FD), Opaque: m.Opaque})
+		}
+		list = append(list, info)
+	}
+	return list, nil
+}
+
+// humanDescriptors are the human commands for descriptors.
+func (h *handlers) humanDescriptors() hmp.Handlers[*coro.Co] {
+	return hmp.Handlers[*coro.Co]{
+		"getfd": {Run: func(call *hmp.Call, args *hmp.Args) error {
+			return getfd(humanHolding(call), args.String("fdname"))
+		}},
+		"closefd": {Run: func(call *hmp.Call, args *hmp.Args) error {
+			return closefd(humanHolding(call), args.String("fdname"))
+		}},
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -27,7 +28,7 @@ var errDumping = qerr.New("There is a dump in process, please wait.")
 // DumpGuestMemory implements api.Commands. The guest's page tables are not
 // followed: memory stands at its physical addresses in either case, as in
 // QEMU's dumps of this machine.
-func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuestMemoryArgs) error {
+func (h *handlers) DumpGuestMemory(co *coro.Co, call *qmp.Call, args *api.DumpGuestMemoryArgs) error {
 	if h.dump.status == api.DumpStatusActive {
 		return errDumping
 	}
@@ -42,7 +43,7 @@ func (h *handlers) DumpGuestMemory(co *coro.Co, _ *qmp.Call, args *api.DumpGuest
 	if !elf {
 		return noFormat(*args.Format)
 	}
-	f, err := h.openDump(co, args.Protocol)
+	f, err := h.openDump(co, holding(call), args.Protocol)
 	if err != nil {
 		return err
 	}
@@ -111,9 +112,13 @@ func noFormat(format api.DumpGuestMemoryFormat) error {
 }
 
 // openDump opens what protocol names.
-func (h *handlers) openDump(co *coro.Co, protocol string) (outlet, error) {
+func (h *handlers) openDump(co *coro.Co, from holder, protocol string) (outlet, error) {
 	if name, ok := strings.CutPrefix(protocol, "fd:"); ok {
-		return nil, qerr.New("File descriptor named '%s' has not been found", name)
+		fd, err := named(from, name)
+		if err != nil {
+			return nil, err
+		}
+		return h.s.untilClose(descriptor.NewFile(fd, protocol)), nil
 	}
 	name, ok := strings.CutPrefix(protocol, "file:")
 	if !ok {

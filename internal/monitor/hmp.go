@@ -6,6 +6,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
@@ -23,9 +24,12 @@ type hmpClient struct {
 	out   *output
 	mon   *hmp.Monitor[*coro.Co] // BQL
 	pump  *aio.BH
+	inbox descriptor.Inbox // what came with what was taken last
+	named descriptor.Names // what getfd has taken
 
 	mu     sched.Mutex
 	typed  []byte // handed over and not yet taken; guarded by mu
+	came   []int  // descriptors that came with typed; guarded by mu
 	taken  *sched.Cond
 	closed bool // guarded by mu
 	busy   bool // a command runs; guarded by mu
@@ -36,7 +40,10 @@ type hmpClient struct {
 // serveHMP talks to one terminal until it goes or the set closes. It is the
 // body of the terminal's reader thread and blocks.
 func (s *Set) serveHMP(conn io.ReadWriteCloser) {
-	c := &hmpClient{set: s, mon: hmp.New(s.hmpConfig())}
+	c := &hmpClient{set: s}
+	cfg := s.hmpConfig()
+	cfg.Owner = c
+	c.mon = hmp.New(cfg)
 	c.mu.Init(s.m.World, "hmp client")
 	c.taken = sched.NewCond(&c.mu)
 	c.out = newOutput(s.m.World, "hmp", conn)
@@ -53,11 +60,15 @@ func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 }
 
 func (c *hmpClient) read(conn io.Reader) {
-	buf := make([]byte, hmpReadSize)
+	buf, in := make([]byte, hmpReadSize), incoming(conn)
 	for {
 		c.out.waitRoom()
 		n, err := conn.Read(buf)
-		if n > 0 && !c.hand(buf[:n]) {
+		var came []int
+		if fd, ok := in.TakeFD(); ok {
+			came = []int{fd}
+		}
+		if n > 0 && !c.hand(buf[:n], came...) {
 			return
 		}
 		if err != nil {
@@ -66,12 +77,12 @@ func (c *hmpClient) read(conn io.Reader) {
 	}
 }
 
-// hand gives p to the conversation and blocks until it has been taken; it
-// reports whether the client is still open.
-func (c *hmpClient) hand(p []byte) bool {
+// hand gives p, and the descriptors that came with it, to the conversation and
+// blocks until it has been taken; it reports whether the client is still open.
+func (c *hmpClient) hand(p []byte, came ...int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.typed = p
+	c.typed, c.came = p, came
 	c.pump.Schedule()
 	for len(c.typed) > 0 && !c.closed {
 		c.taken.Wait()
@@ -90,6 +101,8 @@ func (c *hmpClient) work() {
 			c.mu.Unlock()
 			return
 		}
+		c.inbox.Put(c.came)
+		c.came = nil
 		c.mu.Unlock()
 		n, inv := c.mon.Feed(p)
 		c.flush()
@@ -141,6 +154,10 @@ func (c *hmpClient) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
+	c.inbox.Close()
+	c.inbox.Put(c.came) // and so closes them
+	c.came = nil
+	c.named.Close()
 	c.taken.Broadcast()
 	if !c.busy {
 		c.out.finish()

@@ -53,12 +53,15 @@ func (h *handlers) humanChardevAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) 
 		call.Printf("%s", chardev.Help())
 		return nil
 	}
-	c, err := chardev.FromOpts(o, chardev.NoFDs)
-	switch {
-	case err != nil:
+	c, err := chardev.FromOpts(o, chardev.Later)
+	if err == nil && h.s.config.Chardevs.Has(c.Label) {
+		err = qerr.New("attempt to add duplicate property '%s' to object (type 'container')", c.Label)
+	}
+	if err == nil {
+		err = c.Resolve(namedFDs(humanHolding(call)))
+	}
+	if err != nil {
 		return err
-	case h.s.config.Chardevs.Has(c.Label):
-		return qerr.New("attempt to add duplicate property '%s' to object (type 'container')", c.Label)
 	}
 	var pty string
 	gaveUp := h.blockUntil(co, context.Background(), "chardev-add", func(ctx context.Context) {
@@ -83,7 +86,10 @@ func (h *handlers) humanChardevChange(co *coro.Co, call *hmp.Call, args *hmp.Arg
 		return qerr.New("Unexpected 'id' parameter")
 	}
 	o.ID = id
-	c, err := chardev.FromOpts(o, chardev.NoFDs)
+	c, err := chardev.FromOpts(o, chardev.Later)
+	if err == nil {
+		err = c.Resolve(namedFDs(humanHolding(call)))
+	}
 	if err != nil {
 		return err
 	}

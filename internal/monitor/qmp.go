@@ -7,6 +7,8 @@ import (
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/chardev"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/api"
@@ -40,6 +42,9 @@ type qmpClient struct {
 	asker *sched.Thread // whose the BQL is while the reader answers
 	reply []byte        // the reader's, for its answers
 
+	incoming chardev.Receiver // where descriptors come from
+	named    descriptor.Names // what getfd has taken
+
 	mu      sched.Mutex // guards what follows
 	queue   []*request
 	current *request // in work by the dispatcher; nil if none is
@@ -56,7 +61,7 @@ type qmpClient struct {
 // of the client's reader thread and blocks.
 func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool, monitor string) {
 	oob := true
-	c := &qmpClient{set: s, monitor: monitor, asker: s.m.World.Adopt("qmp reader")}
+	c := &qmpClient{set: s, monitor: monitor, incoming: incoming(conn), asker: s.m.World.Adopt("qmp reader")}
 	c.sess = qmp.NewSession(s.commands, qmp.Config{
 		Greeting: qmp.Greeting(s.version, oob), OOB: oob, Pretty: pretty, Deadlines: true, Monitor: c,
 	})
@@ -126,9 +131,11 @@ func (c *qmpClient) accept(r qmp.Request) (more bool) {
 		}
 	}
 	q := c.newRequest(r)
+	c.claim(q)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
+		c.giveBack(q)
 		return false
 	}
 	stop := c.backlog.Push(c.sess.OOBEnabled())
@@ -181,6 +188,7 @@ func (c *qmpClient) answered(q *request) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.giveBack(q)
 	c.current = nil
 	if c.backlog.Answered() && !mutant.Planted("monitor-stays-full") {
 		c.room.Signal()
@@ -247,8 +255,10 @@ func (c *qmpClient) close() {
 		if q.timer != nil {
 			q.timer.Stop()
 		}
+		c.giveBack(q)
 	}
 	c.queue = nil
+	c.named.Close()
 	c.backlog.Clear()
 	c.room.Broadcast()
 	c.wakeLocked()

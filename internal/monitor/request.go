@@ -17,6 +17,8 @@ type request struct {
 	inv   *qmp.Invocation[*coro.Co] // set when its turn has come
 	read  int64                     // when it was read, on the World's clock
 	timer *sched.Timer              // of its deadline; nil without one
+	hasFD bool                      // a descriptor came with it that is not used yet
+	fd    int
 
 	begun  int64                   // when its turn came; 0 before
 	reason *qerr.Error             // why it is not wanted any more

@@ -32,9 +32,11 @@
 package monitor
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
@@ -75,6 +77,9 @@ type Set struct {
 
 	ownChardevs bool // config came without
 
+	ctx    context.Context // ends with the Set
+	cancel context.CancelFunc
+
 	events   *throttle                   // BQL
 	attached map[string]*chardev.Chardev // of x-monitor-add; BQL
 
@@ -102,9 +107,10 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 		formats: hmp.NewFormatDefaults(),
 	}
 	if s.config.Chardevs == nil {
-		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Exit: func() {}, Inform: m.Warn})
+		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Host: chardev.Host{Files: m.Files}, Exit: func() {}, Inform: m.Warn})
 		s.ownChardevs = true
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.attached = make(map[string]*chardev.Chardev)
 	if s.policy == "" {
 		s.policy = Ours
@@ -184,7 +190,25 @@ func (s *Set) Close() {
 	for _, c := range clients {
 		c.output().waitUntil(deadline)
 	}
+	s.cancel()
 	if s.ownChardevs {
 		s.config.Chardevs.Close()
 	}
+}
+
+// untilClose returns f, whose writes do not wait any longer once the Set is
+// closed: a pipe that nobody reads is not to keep the machine from ending.
+func (s *Set) untilClose(f outlet) outlet {
+	return &ending{f, context.AfterFunc(s.ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })}
+}
+
+// ending is a file that ends with a Set.
+type ending struct {
+	outlet
+	stop func() bool
+}
+
+func (e *ending) Close() error {
+	e.stop()
+	return e.outlet.Close()
 }
