@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/backplane-vm/backplane/qapi/qobject"
 )
@@ -39,6 +40,9 @@ func (a *argument) leaf(name string) (string, bool) {
 func parseArguments(words []string) (*argument, error) {
 	root := newBranch()
 	for _, w := range words {
+		if !utf8.ValidString(w) {
+			return nil, fmt.Errorf("argument %q is not UTF-8, which JSON has to be", w)
+		}
 		name, text, ok := strings.Cut(w, "=")
 		if !ok {
 			return nil, fmt.Errorf("argument '%s' is not NAME=VALUE", w)
