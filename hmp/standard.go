@@ -31,6 +31,8 @@ var topRows = []row{
 	{name: "block_job_set_speed", qmp: "block-job-set-speed", args: "device:B,speed:o", params: "device speed", help: "set maximum speed for a background block operation"},
 	{name: "block_resize", qmp: "block_resize", args: "device:B,size:o", params: "device size", help: "resize a block image", preconfig: true},
 	{name: "boot_set", args: "bootdevice:s", params: "bootdevice", help: "define new values for the boot device list"},
+	{name: "block_set_io_throttle", qmp: "block_set_io_throttle", args: "device:B,bps:l,bps_rd:l,bps_wr:l,iops:l,iops_rd:l,iops_wr:l",
+		params: "device bps bps_rd bps_wr iops iops_rd iops_wr", help: "change I/O throttle limits for a block drive"},
 	{name: "cancel_vcpu_dirty_limit", qmp: "cancel-vcpu-dirty-limit", args: "cpu_index:l?", params: "[cpu_index]",
 		help: "cancel dirty page rate limit, use cpu_index to cancel\n\t\t\t\t\t limit on a specified virtual cpu"},
 	{name: "chardev-add", qmp: "chardev-add", args: "args:s", params: "args", help: "add chardev"},

@@ -207,7 +207,7 @@ func beginDialogue(t *testing.T, program string) *dialogue {
 	c := &dialogue{t: t, cmd: exec.Command(program, "-M", "virt", "-m", "64", "-nodefaults", "-display", "none", "-S", "-bios", "none",
 		"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2",
 		"-blockdev", "driver=null-co,node-name=n0,size=1048576,read-zeroes=on",
-		"-object", "rng-builtin,id=o1", "-qmp", "stdio")}
+		"-object", "rng-builtin,id=o1", "-object", "throttle-group,id=tg", "-qmp", "stdio")}
 	c.cmd.Dir = t.TempDir()
 	to, err := c.cmd.StdinPipe()
 	if err != nil {

@@ -41,6 +41,7 @@ func Register(t *qom.Types) error {
 		qom.Type{Name: randomType, Parent: "rng-backend", Class: rngClass(true)},
 		qom.Type{Name: "secret_common", Parent: "object", Abstract: true},
 		qom.Type{Name: secretType, Parent: "secret_common", Class: secretClass()},
+		qom.Type{Name: throttleType, Parent: "object", Class: throttleClass()},
 		qom.Type{Name: "event-loop-base", Parent: "object", Abstract: true},
 		qom.Type{Name: iothreadType, Parent: "event-loop-base", Class: iothreadClass()},
 	)

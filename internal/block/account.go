@@ -14,6 +14,8 @@ type Tally struct {
 type Stats struct {
 	Reads, Writes, Flushes Tally
 
+	Appends *Histogram // of zone appends, which no disk has yet
+
 	last int64 // when the latest ended; 0 before the first
 }
 
@@ -27,20 +29,24 @@ func (s *Stats) of(write bool) *Tally {
 
 // SetHistograms has requests of each kind counted by what they take from now
 // on; nil leaves a kind as it is.
-func (b *Backend) SetHistograms(reads, writes, flushes *Histogram) {
+func (b *Backend) SetHistograms(reads, writes, appends, flushes *Histogram) {
 	for _, x := range []struct {
-		of *Tally
+		to **Histogram
 		h  *Histogram
-	}{{&b.stats.Reads, reads}, {&b.stats.Writes, writes}, {&b.stats.Flushes, flushes}} {
+	}{
+		{&b.stats.Reads.Latency, reads}, {&b.stats.Writes.Latency, writes},
+		{&b.stats.Appends, appends}, {&b.stats.Flushes.Latency, flushes},
+	} {
 		if x.h != nil {
-			x.of.Latency = x.h
+			*x.to = x.h
 		}
 	}
 }
 
 // ClearHistograms ends what SetHistograms began.
 func (b *Backend) ClearHistograms() {
-	b.stats.Reads.Latency, b.stats.Writes.Latency, b.stats.Flushes.Latency = nil, nil, nil
+	s := &b.stats
+	s.Reads.Latency, s.Writes.Latency, s.Appends, s.Flushes.Latency = nil, nil, nil, nil
 }
 
 // Stats returns what has been asked of the backend.

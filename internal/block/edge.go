@@ -97,3 +97,24 @@ func (u *use) drainEnd() {
 		u.parent.drainEnd()
 	}
 }
+
+// Edge is one use of a node.
+type Edge struct {
+	Role        string // "root" or "file"
+	Child       *Node
+	Need, Share Perm
+}
+
+func (u *use) edge() Edge { return Edge{Role: u.role, Child: u.node, Need: u.need, Share: u.share} }
+
+// Edge returns how the backend uses its node.
+func (b *Backend) Edge() Edge { return b.use.edge() }
+
+// Edges returns how the node uses others.
+func (n *Node) Edges() []Edge {
+	list := make([]Edge, 0, len(n.children))
+	for _, c := range n.children {
+		list = append(list, c.edge())
+	}
+	return list
+}

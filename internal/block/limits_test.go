@@ -223,7 +223,7 @@ func TestHistograms(t *testing.T) {
 	}
 	defer b.Close()
 	const year = 365 * 24 * 3600 * 1_000_000_000
-	b.SetHistograms(block.NewHistogram([]uint64{1_000_000, year}), nil, block.NewHistogram(nil))
+	b.SetHistograms(block.NewHistogram([]uint64{1_000_000, year}), nil, nil, block.NewHistogram(nil))
 	f.do(func(co *coro.Co) {
 		for range 3 {
 			if err := b.ReadAt(co, make([]byte, 512), 0); err != nil {

@@ -38,7 +38,7 @@ Devices
   -object TYPE,id=ID[,prop=value...]  make an object; "-object help" lists the types;
                           -machine memory-backend=ID makes one main memory
   -device DRIVER[,prop=value...]  plug a device; "-device help" lists them, "-device DRIVER,help" its properties
-  -blockdev OPTIONS               make a block node (drivers file, raw, qcow2, null-co)
+  -blockdev OPTIONS               make a block node (drivers file, raw, qcow2, null-co, throttle)
   -drive OPTIONS                  make a block node and, unless if=none, plug it in
 
 Monitors and consoles

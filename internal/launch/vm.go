@@ -150,7 +150,7 @@ func (vm *VM) addDrive(d *opts.Drive, n int) error {
 	if id == "" {
 		id = fmt.Sprintf("virtio%d", n)
 	}
-	if err := monitor.AddDrive(vm.Machine.Blocks, id, node); err != nil {
+	if err := monitor.AddDrive(vm.Machine.Blocks, id, node, d.Limits, d.Group); err != nil {
 		return err
 	}
 	if d.Interface != "none" {

@@ -1,5 +1,7 @@
 package machine
 
+import "github.com/backplane-vm/backplane/internal/block"
+
 // An Event is something that happened to the machine and that clients are
 // told. It is one of the types below.
 type Event interface{ event() }
@@ -26,6 +28,9 @@ type DeviceDeleted struct{ ID, Path string }
 // DeviceUnplugError says that the guest refused to let a device go.
 type DeviceUnplugError struct{ ID, Path string }
 
+// WriteThreshold says that a write goes beyond the threshold of a block node.
+type WriteThreshold struct{ block.Exceeded }
+
 // DumpCompleted says that the guest's memory has been written down, or why not.
 type DumpCompleted struct {
 	Status           string // in QEMU's words (enum DumpStatus)
@@ -34,6 +39,7 @@ type DumpCompleted struct {
 }
 
 func (DumpCompleted) event()     {}
+func (WriteThreshold) event()    {}
 func (Stopped) event()           {}
 func (Resumed) event()           {}
 func (WasReset) event()          {}

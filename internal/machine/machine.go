@@ -115,6 +115,7 @@ func New(c Config) *Machine {
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
 	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
+	m.Blocks.OnThreshold(func(e block.Exceeded) { m.emit(WriteThreshold{e}) })
 	m.Files = new(descriptor.Sets)
 	m.Blocks.OpenFrom(m.Files)
 	m.Locked("new", m.makeTrees)

@@ -10,30 +10,32 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-func (h *handlers) QueryNamedBlockNodes(*qmp.Call, *api.QueryNamedBlockNodesArgs) ([]api.BlockDeviceInfo, error) {
+func (h *handlers) QueryNamedBlockNodes(_ *qmp.Call, args *api.QueryNamedBlockNodesArgs) ([]api.BlockDeviceInfo, error) {
 	nodes := h.m.Blocks.Nodes()
 	list := make([]api.BlockDeviceInfo, 0, len(nodes))
 	for i := len(nodes) - 1; i >= 0; i-- { // newest first, as QEMU
-		list = append(list, nodeInfo(nodes[i]))
+		info := nodeInfo(nodes[i])
+		if value(args.Flat) {
+			info.Image.BackingImage, info.BackingFileDepth = nil, 0
+		}
+		list = append(list, info)
 	}
 	return list, nil
 }
 
 func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 	list := []api.BlockInfo{}
-	attached := make(map[string]bool)
-	for _, b := range h.m.Blocks.Backends() {
-		attached[b.Node().Drive()] = true
-		path, status, info := b.Path(), api.BlockDeviceIoStatusOk, nodeInfo(b.Node())
-		list = append(list, api.BlockInfo{
-			Device: b.Node().Drive(), Qdev: &path, Type: "unknown", IoStatus: &status, Inserted: &info,
-		})
-	}
-	for _, n := range h.m.Blocks.Nodes() { // drives that no device has
-		if id := n.Drive(); id != "" && !attached[id] {
-			info := nodeInfo(n)
-			list = append(list, api.BlockInfo{Device: id, Type: "unknown", Inserted: &info})
+	for _, d := range h.disks() {
+		info := nodeInfo(d.node)
+		addLimits(&info, d.limits())
+		entry := api.BlockInfo{Device: d.name(), Type: "unknown", Inserted: &info}
+		if d.backend == nil {
+			entry.Removable = true // nobody holds it
+		} else {
+			path, status := d.path(), api.BlockDeviceIoStatusOk
+			entry.Qdev, entry.IoStatus = &path, &status
 		}
+		list = append(list, entry)
 	}
 	return list, nil
 }
@@ -44,26 +46,21 @@ func (h *handlers) QueryBlockstats(_ *qmp.Call, args *api.QueryBlockstatsArgs) (
 	list := []api.BlockStats{}
 	nodes := h.m.Blocks.Nodes()
 	if value(args.QueryNodes) {
-		for i := len(nodes) - 1; i >= 0; i-- { // newest first, as QEMU
-			list = append(list, nodeStats(nodes[i]))
+		for _, n := range nodes {
+			list = append(list, nodeStats(n))
 		}
 		return list, nil
 	}
-	attached := make(map[string]bool)
-	for _, b := range h.m.Blocks.Backends() {
-		drive, path := b.Node().Drive(), b.Path()
-		attached[drive] = true
-		x := nodeStats(b.Node())
-		x.Device, x.Qdev = &drive, &path
-		addRequests(&x.Stats, b)
-		list = append(list, x)
-	}
-	for _, n := range nodes { // drives that no device has
-		if id := n.Drive(); id != "" && !attached[id] {
-			x := nodeStats(n)
-			x.Device, x.Stats.AccountInvalid, x.Stats.AccountFailed = &id, true, true
-			list = append(list, x)
+	for _, d := range h.disks() {
+		name := d.name()
+		x := nodeStats(d.node)
+		x.Device, x.Stats.AccountInvalid, x.Stats.AccountFailed = &name, true, true
+		if d.backend != nil {
+			path := d.path()
+			x.Qdev = &path
+			addRequests(&x.Stats, d.backend)
 		}
+		list = append(list, x)
 	}
 	return list, nil
 }
@@ -88,7 +85,8 @@ func addRequests(x *api.BlockDeviceStats, b *block.Backend) {
 	x.WrBytes, x.WrOperations, x.WrTotalTimeNs = s.Writes.Bytes, s.Writes.Operations, s.Writes.TimeNS
 	x.FailedWrOperations, x.InvalidWrOperations = s.Writes.Failed, s.Writes.Invalid
 	x.FlushOperations, x.FlushTotalTimeNs, x.FailedFlushOperations = s.Flushes.Operations, s.Flushes.TimeNS, s.Flushes.Failed
-	x.AccountInvalid, x.AccountFailed = true, true
+	x.RdLatencyHistogram, x.WrLatencyHistogram = histogram(s.Reads.Latency), histogram(s.Writes.Latency)
+	x.ZoneAppendLatencyHistogram, x.FlushLatencyHistogram = histogram(s.Appends), histogram(s.Flushes.Latency)
 	if ns, ok := b.IdleNS(); ok {
 		x.IdleTimeNs = &ns
 	}
@@ -96,20 +94,38 @@ func addRequests(x *api.BlockDeviceStats, b *block.Backend) {
 
 func nodeInfo(n *block.Node) api.BlockDeviceInfo {
 	o, name := n.Options(), n.Name()
-	actual := n.ActualSize()
-	var clusterSize *int64
-	if q, ok := n.Qcow2(); ok {
-		clusterSize = &q.ClusterSize
-	}
 	return api.BlockDeviceInfo{
 		File: nodeFilename(n), NodeName: &name, Ro: n.ReadOnly(), Drv: n.Driver(), Active: true,
-		DetectZeroes: api.BlockdevDetectZeroesOptionsOff,
-		Image: api.ImageInfo{
-			Filename: nodeFilename(n), Format: n.Driver(), VirtualSize: n.Length(), ActualSize: &actual, ClusterSize: clusterSize,
-			FormatSpecific: formatSpecific(n),
-		},
+		DetectZeroes: api.BlockdevDetectZeroesOptionsOff, BackingFileDepth: int64(filters(n)),
+		Image: imageInfo(n), WriteThreshold: int64(n.WriteThreshold()),
 		Cache: api.BlockdevCacheInfo{Writeback: true, Direct: o.Direct, NoFlush: o.NoFlush},
 	}
+}
+
+// filters is how many nodes are below n that show through.
+func filters(n *block.Node) (count int) {
+	for ; isFilter(n); n = n.File() {
+		count++
+	}
+	return count
+}
+
+func isFilter(n *block.Node) bool { return n.Driver() == "throttle" }
+
+func imageInfo(n *block.Node) api.ImageInfo {
+	actual := n.ActualSize()
+	info := api.ImageInfo{
+		Filename: nodeFilename(n), Format: n.Driver(), VirtualSize: n.Length(), ActualSize: &actual,
+		FormatSpecific: formatSpecific(n),
+	}
+	if q, ok := n.Qcow2(); ok {
+		info.ClusterSize = &q.ClusterSize
+	}
+	if isFilter(n) {
+		below := imageInfo(n.File())
+		info.BackingImage = &below
+	}
+	return info
 }
 
 func formatSpecific(n *block.Node) *api.ImageInfoSpecific {
@@ -148,9 +164,23 @@ func nodeFilename(n *block.Node) string {
 			return nodeFilename(n.File())
 		}
 	}
+	if n.Driver() == "null-co" && o.Size == 0 && o.LatencyNS == 0 && !o.ReadZeroes {
+		return "null-co://"
+	}
+	return fmt.Sprintf("json:%s", qobject.Append(nil, nodeDict(n)))
+}
+
+// nodeDict is the options that make up a node's image.
+func nodeDict(n *block.Node) *qobject.Dict {
+	o := n.Options()
 	d := qobject.NewDict()
 	d.Set("driver", o.Driver)
+	if file := n.File(); file != nil {
+		d.Set("file", nodeDict(file))
+	}
 	switch n.Driver() {
+	case "file":
+		d.Set("filename", o.Filename)
 	case "null-co":
 		if o.Size != 0 {
 			d.Set("size", o.Size)
@@ -161,13 +191,13 @@ func nodeFilename(n *block.Node) string {
 		if o.ReadZeroes {
 			d.Set("read-zeroes", true)
 		}
-		if d.Len() == 1 {
-			return "null-co://"
-		}
 	case "raw":
-		d.Set("offset", o.Offset)
-		d.Set("size", o.Size)
-		d.Set("file", nodeFilename(n.File()))
+		if o.Offset != 0 || o.Size != 0 {
+			d.Set("offset", o.Offset)
+			d.Set("size", o.Size)
+		}
+	case "throttle":
+		d.Set("throttle-group", o.ThrottleGroup)
 	}
-	return fmt.Sprintf("json:%s", qobject.Append(nil, d))
+	return d
 }

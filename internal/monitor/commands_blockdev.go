@@ -4,6 +4,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
+	limits "github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -11,6 +12,9 @@ import (
 )
 
 func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
+	if value(args.ForceShare) && !value(args.ReadOnly) {
+		return qerr.New("force-share=on can only be used with read-only images")
+	}
 	if args.NodeName != nil && *args.NodeName == "" {
 		return qerr.New("Invalid node-name: ''")
 	}
@@ -45,13 +49,25 @@ func AddNode(g *block.Graph, o *api.BlockdevOptions) error {
 	return err
 }
 
-// AddDrive makes the node of a -drive with the given id.
-func AddDrive(g *block.Graph, id string, o *api.BlockdevOptions) error {
+// AddDrive makes the node of a -drive with the given id, which keeps to limits,
+// by their names in QAPI's ThrottleLimits, together with the others in a group;
+// an empty one means a group of its own.
+func AddDrive(g *block.Graph, id string, o *api.BlockdevOptions, l map[string]uint64, group string) error {
 	opts, err := nodeOptions(o)
 	if err != nil {
 		return err
 	}
-	_, err = g.AddDrive(id, *opts)
+	limit := limits.Unlimited()
+	for name, v := range l {
+		*limit.Named(name) = v
+	}
+	if err := limit.Check(); err != nil {
+		return err
+	}
+	n, err := g.AddDrive(id, *opts)
+	if err == nil {
+		n.SetLimits(limit, group, id)
+	}
 	return err
 }
 
@@ -80,6 +96,9 @@ func nodeOptions(o *api.BlockdevOptions) (*block.Options, error) {
 		return opts, qcow2Options(opts, o.Qcow2)
 	case o.Raw != nil:
 		return opts, rawOptions(opts, o.Raw)
+	case o.Throttle != nil:
+		opts.ThrottleGroup = o.Throttle.ThrottleGroup
+		return opts, childOptions(opts, &o.Throttle.File)
 	}
 	return opts, nil
 }

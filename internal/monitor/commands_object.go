@@ -20,7 +20,7 @@ func (h *handlers) ObjectDel(_ *qmp.Call, args *api.ObjectDelArgs) error {
 	if o == nil {
 		return qerr.New("object '%s' not found", args.Id)
 	}
-	if b, ok := o.Self().(*backend.Memory); ok && b.Used() {
+	if b, ok := o.Self().(interface{ Used() bool }); ok && b.Used() {
 		return qerr.New("object '%s' is in use, can not be deleted", args.Id)
 	}
 	o.Unparent()
@@ -77,6 +77,12 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 			return nil, err
 		}
 		return &r.Object, nil
+	case o.ThrottleGroup != nil:
+		g, err := newThrottleGroup(m, o.Id, o.ThrottleGroup)
+		if err != nil {
+			return nil, err
+		}
+		return &g.Object, nil
 	case o.Secret != nil:
 		s, err := newSecret(m, o.Secret)
 		if err != nil {
@@ -94,6 +100,9 @@ func checkObject(o *api.ObjectOptions) error {
 		return qerr.New("Property '%s.opened' is not writable", o.QomType)
 	case o.Iothread != nil:
 		return iothreadOptions(o.Iothread).Check()
+	case o.ThrottleGroup != nil:
+		_, err := groupLimits(o.ThrottleGroup)
+		return err
 	case memoryOf(o) != nil:
 		return checkMemory(memoryOf(o))
 	}

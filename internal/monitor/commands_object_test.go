@@ -23,7 +23,7 @@ func TestObjectsAndDumps(t *testing.T) {
 		{"object-add", `{"qom-type":"iothread","id":"io1"}`, `{}`, ""},
 		{"object-add", `{"qom-type":"iothread","id":"io1"}`, "", "attempt to add duplicate property 'io1' to object (type 'container')"},
 		{"object-add", `{"qom-type":"iothread","id":"1a"}`, "", "Parameter 'id' expects an identifier"},
-		{"object-add", `{"qom-type":"throttle-group","id":"t"}`, "", "Parameter 'qom-type' does not accept value 'throttle-group'"},
+		{"object-add", `{"qom-type":"can-bus","id":"t"}`, "", "Parameter 'qom-type' does not accept value 'can-bus'"},
 		{"object-add", `{"qom-type":"memory-backend-ram","id":"m0","size":0}`, "", "property 'size' of memory-backend-ram doesn't take value '0'"},
 		{"object-add", `{"qom-type":"memory-backend-ram","id":"m0","size":4096,"prealloc-context":"x"}`, "", "Device 'x' not found"},
 		{"object-add", `{"qom-type":"memory-backend-file","id":"m0","size":4096,"mem-path":"/dev/null","pmem":true}`, "", "Parameter 'pmem' is not supported by this build"},

@@ -37,6 +37,10 @@ func wire(e machine.Event) qmp.Event {
 			Result: api.DumpQueryResult{Status: api.DumpStatus(e.Status), Completed: e.Completed, Total: e.Total},
 			Error:  optional(e.Error),
 		})
+	case machine.WriteThreshold:
+		return api.EventBlockWriteThreshold(api.BlockWriteThresholdEvent{
+			NodeName: e.Node, AmountExceeded: e.Amount, WriteThreshold: e.Threshold,
+		})
 	case machine.DeviceUnplugError:
 		return api.EventDeviceUnplugGuestError(api.DeviceUnplugGuestErrorEvent{Device: optional(e.ID), Path: e.Path})
 	}

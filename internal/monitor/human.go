@@ -109,8 +109,9 @@ func (h *handlers) humanDevices() hmp.Handlers[*coro.Co] {
 		return hmp.Handler[*coro.Co]{Run: func(call *hmp.Call, _ *hmp.Args) error { return f(call) }}
 	}
 	return hmp.Handlers[*coro.Co]{
-		"block_resize": {RunCo: h.humanBlockResize},
-		"device_add":   {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
+		"block_resize":          {RunCo: h.humanBlockResize},
+		"block_set_io_throttle": {Run: h.humanSetThrottle},
+		"device_add":            {RunCo: h.humanDeviceAdd, Complete: h.completeDeviceAdd},
 		"device_del": {Run: func(_ *hmp.Call, args *hmp.Args) error {
 			return h.m.Devices.Del(args.String("id"))
 		}, Complete: h.completeDeviceID},

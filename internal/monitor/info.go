@@ -8,6 +8,7 @@ import (
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/hmp/view"
 	"github.com/backplane-vm/backplane/internal/block"
+	limits "github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/pci"
 	"github.com/backplane-vm/backplane/internal/qdev"
@@ -107,8 +108,10 @@ func viewPCI(devices []pci.DeviceInfo) []view.PCIDevice {
 
 func (h *handlers) infoBlock(call *hmp.Call, args *hmp.Args) error {
 	var devices []view.Block
-	for _, b := range h.m.Blocks.Backends() {
-		devices = append(devices, view.Block{Device: b.Node().Drive(), Attached: b.Path(), Inserted: medium(b.Node())})
+	for _, d := range h.disks() {
+		entry := view.Block{Device: d.name(), Attached: d.path(), Removable: d.backend == nil, Inserted: medium(d.node)}
+		entry.Inserted.Throttle = viewLimits(d.limits())
+		devices = append(devices, entry)
 	}
 	var nodes []view.Medium
 	for _, n := range slices.Backward(h.m.Blocks.Nodes()) { // newest first, as QEMU
@@ -120,15 +123,41 @@ func (h *handlers) infoBlock(call *hmp.Call, args *hmp.Args) error {
 	return nil
 }
 
+// viewLimits is what info block shows of a disk's limits, nil without any.
+func viewLimits(g *limits.Group) *view.Throttle {
+	if g == nil {
+		return nil
+	}
+	l := g.Limits()
+	if !l.Enabled() {
+		return nil
+	}
+	bps, bpsRead, bpsWrite := l.Of[limits.BytesTotal], l.Of[limits.BytesRead], l.Of[limits.BytesWrite]
+	iops, iopsRead, iopsWrite := l.Of[limits.OpsTotal], l.Of[limits.OpsRead], l.Of[limits.OpsWrite]
+	return &view.Throttle{
+		BPS: bps.Rate, BPSRead: bpsRead.Rate, BPSWrite: bpsWrite.Rate,
+		BPSMax: bps.Burst, BPSReadMax: bpsRead.Burst, BPSWriteMax: bpsWrite.Burst,
+		IOPS: iops.Rate, IOPSRead: iopsRead.Rate, IOPSWrite: iopsWrite.Rate,
+		IOPSMax: iops.Burst, IOPSReadMax: iopsRead.Burst, IOPSWriteMax: iopsWrite.Burst,
+		IOPSSize: l.OpSize, Group: g.Name(),
+	}
+}
+
 func medium(n *block.Node) *view.Medium {
 	o := n.Options()
-	return &view.Medium{
+	m := &view.Medium{
 		NodeName: n.Name(), File: nodeFilename(n), Driver: n.Driver(), ReadOnly: n.ReadOnly(),
 		Writeback: true, Direct: o.Direct, NoFlush: o.NoFlush,
-		Images: []view.Image{{
+	}
+	for {
+		m.Images = append(m.Images, view.Image{
 			File: nodeFilename(n), Format: n.Driver(),
 			VirtualSize: uint64(n.Length()), DiskSize: n.ActualSize(),
-		}},
+		})
+		if !isFilter(n) {
+			return m
+		}
+		n = n.File()
 	}
 }
 

@@ -23,6 +23,10 @@ type Drive struct {
 	// OnReadError and OnWriteError are "", "ignore", "enospc", "stop", "report"
 	// or "auto".
 	OnReadError, OnWriteError string
+	// Limits are those of throttling, by their names in QAPI's ThrottleLimits;
+	// Group is who shares them, "" for nobody.
+	Limits map[string]uint64
+	Group  string
 	// Node are the members of the node as blockdev-add would have them, all
 	// strings: driver, cache.direct, discard, and whatever the driver takes.
 	// It has no filename: that depends on the driver (File).
@@ -86,6 +90,9 @@ func drive(o *Opts) (Drive, error) {
 	d.Snapshot, d.ReadOnly = flag("snapshot"), flag("read-only")
 	d.Index, d.Bus, d.Unit = place("index"), place("bus"), place("unit")
 	if err == nil {
+		err = d.throttling(o)
+	}
+	if err == nil {
 		err = d.check()
 	}
 	if err == nil {
@@ -95,6 +102,60 @@ func drive(o *Opts) (Drive, error) {
 		return Drive{}, err
 	}
 	return d, nil
+}
+
+// limitAliases are older names of limits.
+var limitAliases = map[string]string{
+	"iops": "iops-total", "iops_rd": "iops-read", "iops_wr": "iops-write",
+	"bps": "bps-total", "bps_rd": "bps-read", "bps_wr": "bps-write",
+	"iops_max": "iops-total-max", "iops_rd_max": "iops-read-max", "iops_wr_max": "iops-write-max",
+	"bps_max": "bps-total-max", "bps_rd_max": "bps-read-max", "bps_wr_max": "bps-write-max",
+	"iops_size": "iops-size", "group": "group",
+}
+
+// throttling takes the limits out of o. Names that are none stay.
+func (d *Drive) throttling(o *Opts) error {
+	for old, now := range limitAliases {
+		v, ok := o.Get(old)
+		if !ok {
+			continue
+		}
+		now = throttlingPrefix + now
+		if _, both := o.Get(now); both {
+			return qerr.New("'%s' and its alias '%s' can't be used at the same time", now, old)
+		}
+		o.Set(now, v)
+		o.Delete(old)
+	}
+	d.Group = o.String(throttlingPrefix+"group", "")
+	o.Delete(throttlingPrefix + "group")
+	for _, name := range limitNames() {
+		full := throttlingPrefix + name
+		if _, ok := o.Get(full); !ok {
+			continue
+		}
+		n, err := o.Number(full, 0)
+		if err != nil {
+			return err
+		}
+		if d.Limits == nil {
+			d.Limits = make(map[string]uint64)
+		}
+		d.Limits[name] = n
+		o.Delete(full)
+	}
+	return nil
+}
+
+const throttlingPrefix = "throttling."
+
+// limitNames are those of QAPI's ThrottleLimits.
+func limitNames() []string {
+	names := []string{"iops-size"}
+	for _, base := range []string{"iops-total", "iops-read", "iops-write", "bps-total", "bps-read", "bps-write"} {
+		names = append(names, base, base+"-max", base+"-max-length")
+	}
+	return names
 }
 
 func (d *Drive) check() error {

@@ -15,6 +15,8 @@ import (
 type Commands interface {
 	RunStateCommands
 	BlockCoreCommands
+	BlockNodeCommands
+	BlockThrottleCommands
 	CharCommands
 	ControlCommands
 	MonitorCommands
@@ -52,6 +54,8 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 	return slices.Concat(
 		tableRunState(impl),
 		tableBlockCore(impl),
+		tableBlockNode(impl),
+		tableBlockThrottle(impl),
 		tableChar(impl),
 		tableControl(impl),
 		tableMonitor(impl),

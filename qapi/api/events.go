@@ -117,6 +117,57 @@ func EventStop() qmp.Event { return qmp.Event{Name: "STOP"} }
 // Since QEMU 0.12.
 func EventResume() qmp.Event { return qmp.Event{Name: "RESUME"} }
 
+// BlockWriteThresholdEvent holds the data of BLOCK_WRITE_THRESHOLD.
+type BlockWriteThresholdEvent struct {
+	// the node
+	NodeName string
+	// bytes beyond the threshold
+	AmountExceeded uint64
+	// the threshold, an offset in bytes
+	WriteThreshold uint64
+}
+
+// DecodeBlockWriteThresholdEvent decodes a BlockWriteThresholdEvent; see package visit for errors.
+func DecodeBlockWriteThresholdEvent(v visit.Value) (x BlockWriteThresholdEvent) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockWriteThresholdEvent) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockWriteThresholdEvent(in)
+	return in.Err()
+}
+
+func (x *BlockWriteThresholdEvent) take(o *visit.Object) {
+	x.NodeName = o.Need("node-name").Str()
+	x.AmountExceeded = o.Need("amount-exceeded").Uint64()
+	x.WriteThreshold = o.Need("write-threshold").Uint64()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockWriteThresholdEvent) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockWriteThresholdEvent) put(d *qobject.Dict) {
+	d.Set("node-name", x.NodeName)
+	d.Set("amount-exceeded", visit.Uint(x.AmountExceeded))
+	d.Set("write-threshold", visit.Uint(x.WriteThreshold))
+}
+
+// EventBlockWriteThreshold: A write is about to go beyond the threshold of a node, which is reported once.
+//
+// Since QEMU 2.3.
+func EventBlockWriteThreshold(arg BlockWriteThresholdEvent) qmp.Event {
+	return qmp.Event{Name: "BLOCK_WRITE_THRESHOLD", Data: arg.QObject()}
+}
+
 // XEventsLostEvent holds the data of X_EVENTS_LOST.
 type XEventsLostEvent struct {
 	// how many were

@@ -1653,6 +1653,8 @@ const (
 	BlockdevDriverQcow2 BlockdevDriver = "qcow2"
 	// an image without format
 	BlockdevDriverRaw BlockdevDriver = "raw"
+	// another node, whose requests are held to limits
+	BlockdevDriverThrottle BlockdevDriver = "throttle"
 )
 
 var valuesOfBlockdevDriver = [...]BlockdevDriver{
@@ -1660,6 +1662,7 @@ var valuesOfBlockdevDriver = [...]BlockdevDriver{
 	BlockdevDriverNullCo,
 	BlockdevDriverQcow2,
 	BlockdevDriverRaw,
+	BlockdevDriverThrottle,
 }
 
 // BlockdevDriverValues returns the values of BlockdevDriver in the order of the schema.
@@ -2062,6 +2065,8 @@ type BlockdevOptions struct {
 	Qcow2 *BlockdevOptionsQcow2
 	// set iff Driver is "raw"
 	Raw *BlockdevOptionsRaw
+	// set iff Driver is "throttle"
+	Throttle *BlockdevOptionsThrottle
 }
 
 // DecodeBlockdevOptions decodes a BlockdevOptions; see package visit for errors.
@@ -2102,6 +2107,9 @@ func (x *BlockdevOptions) take(o *visit.Object) {
 	case BlockdevDriverRaw:
 		x.Raw = new(BlockdevOptionsRaw)
 		x.Raw.take(o)
+	case BlockdevDriverThrottle:
+		x.Throttle = new(BlockdevOptionsThrottle)
+		x.Throttle.take(o)
 	}
 }
 
@@ -2147,6 +2155,8 @@ func (x *BlockdevOptions) put(d *qobject.Dict) {
 		x.Qcow2.put(d)
 	case BlockdevDriverRaw:
 		x.Raw.put(d)
+	case BlockdevDriverThrottle:
+		x.Throttle.put(d)
 	}
 }
 

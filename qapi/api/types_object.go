@@ -772,6 +772,8 @@ const (
 	ObjectTypeRngRandom ObjectType = "rng-random"
 	// a secret
 	ObjectTypeSecret ObjectType = "secret"
+	// disks that share limits
+	ObjectTypeThrottleGroup ObjectType = "throttle-group"
 )
 
 var valuesOfObjectType = [...]ObjectType{
@@ -782,6 +784,7 @@ var valuesOfObjectType = [...]ObjectType{
 	ObjectTypeRngBuiltin,
 	ObjectTypeRngRandom,
 	ObjectTypeSecret,
+	ObjectTypeThrottleGroup,
 }
 
 // ObjectTypeValues returns the values of ObjectType in the order of the schema.
@@ -812,6 +815,8 @@ type ObjectOptions struct {
 	RngRandom *RngRandomProperties
 	// set iff QomType is "secret"
 	Secret *SecretProperties
+	// set iff QomType is "throttle-group"
+	ThrottleGroup *ThrottleGroupProperties
 }
 
 // DecodeObjectOptions decodes a ObjectOptions; see package visit for errors.
@@ -854,6 +859,9 @@ func (x *ObjectOptions) take(o *visit.Object) {
 	case ObjectTypeSecret:
 		x.Secret = new(SecretProperties)
 		x.Secret.take(o)
+	case ObjectTypeThrottleGroup:
+		x.ThrottleGroup = new(ThrottleGroupProperties)
+		x.ThrottleGroup.take(o)
 	}
 }
 
@@ -882,5 +890,7 @@ func (x *ObjectOptions) put(d *qobject.Dict) {
 		x.RngRandom.put(d)
 	case ObjectTypeSecret:
 		x.Secret.put(d)
+	case ObjectTypeThrottleGroup:
+		x.ThrottleGroup.put(d)
 	}
 }
