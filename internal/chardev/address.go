@@ -153,8 +153,6 @@ func (c *Config) CheckSocket(waitGiven bool) error {
 		return qerr.New("'reconnect' option is incompatible with socket in server listen mode")
 	case !c.Server && waitGiven:
 		return qerr.New("'wait' option is incompatible with socket in client connect mode")
-	case c.TLS != "": // no object of this machine can be TLS credentials
-		return qerr.New("No TLS credentials with id '%s'", c.TLS)
 	case len(c.Unix) > maxUnixPath:
 		return qerr.New("UNIX socket path '%s' is too long", c.Unix).
 			WithHint("Path must be less than %d bytes\n", maxUnixPath+1)

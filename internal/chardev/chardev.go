@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 
+	"github.com/backplane-vm/backplane/internal/credentials"
 	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -37,14 +38,16 @@ type Handler func(t *sched.Thread, conn Conn)
 
 // A Chardev is a character device. Its methods are for any goroutine.
 type Chardev struct {
-	w      *sched.World
-	config Config
-	host   Host
-	ring   *Ring            // of a ringbuf
-	pty    *pty             // of a pty
-	log    *descriptor.File // gets a copy of the output; nil without logfile
-	parent context.Context
-	inform func(text string) // tells who has started the machine; may be nil
+	w       *sched.World
+	config  Config
+	host    Host
+	ring    *Ring            // of a ringbuf
+	pty     *pty             // of a pty
+	log     *descriptor.File // gets a copy of the output; nil without logfile
+	parent  context.Context
+	inform  func(text string)        // tells who has started the machine; may be nil
+	creds   *credentials.Credentials // of a socket that speaks TLS, else nil
+	greeter *greeter                 // of a server that does
 
 	mu       sync.Mutex
 	ctx      context.Context
@@ -73,6 +76,9 @@ type Chardev struct {
 type Host struct {
 	Terminal Terminal         // what stdio devices are; the zero Terminal refuses them
 	Files    *descriptor.Sets // may be nil
+	Objects  Objects          // what TLS needs; nil has none
+
+	patience int64 // how long a TLS handshake may take; 0 is handshakeTime
 }
 
 // Open makes the device: it opens the file, listens, or connects. It does not
@@ -97,7 +103,8 @@ func (d *Chardev) open() (err error) {
 			return err
 		}
 	}
-	switch {
+	switch err = d.findCredentials(); {
+	case err != nil:
 	case c.Backend == "socket" && c.Server:
 		err = d.listenSocket(d.ctx)
 	case c.Backend == "socket" && c.ReconnectMS > 0:
@@ -245,6 +252,9 @@ func (d *Chardev) WaitClient(announce func(filename string)) error {
 		return nil
 	}
 	announce(name)
+	if d.greeter != nil {
+		return d.greeter.await()
+	}
 	c, err := listener.Accept()
 	if err != nil {
 		return ErrClosed

@@ -39,6 +39,14 @@ func (d *Chardev) addClient(fd int) bool {
 	if err != nil {
 		return false
 	}
+	if d.creds != nil { // who knows whether it can shake hands
+		if taken := d.greeter != nil && !d.greeter.full(); taken {
+			d.greeter.greet(c)
+			return true
+		}
+		_ = c.Close()
+		return false
+	}
 	taken := d.hand(d.talk(c))
 	if !taken {
 		_ = c.Close()

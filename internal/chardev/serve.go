@@ -152,6 +152,7 @@ func (d *Chardev) next() (c Conn, again bool) {
 	d.mu.Lock()
 	if c, d.first = d.first, nil; c == nil && len(d.handed) > 0 {
 		c, d.handed = d.handed[0], d.handed[1:]
+		d.roomLocked()
 	}
 	over, ctx := d.closed || d.leaving, d.ctx
 	d.mu.Unlock()
@@ -163,6 +164,9 @@ func (d *Chardev) next() (c Conn, again bool) {
 		return nil, false
 	case c != nil:
 		return c, true
+	case d.greeter != nil:
+		d.retry.Park(sched.Forever)
+		return nil, true
 	case d.listener != nil:
 		return d.accept()
 	case d.pty != nil:
@@ -236,6 +240,13 @@ func (d *Chardev) full() bool {
 	return !d.closed && !d.leaving && len(d.conns) >= maxClients
 }
 
+// roomLocked tells the greeter, if there is one, that there is room.
+func (d *Chardev) roomLocked() {
+	if d.greeter != nil {
+		d.greeter.room.Unpark()
+	}
+}
+
 // keepLocked registers c for Close, or closes it if that was too late.
 func (d *Chardev) keepLocked(c Conn) bool {
 	if d.closed || d.leaving {
@@ -251,6 +262,7 @@ func (d *Chardev) handle(t *sched.Thread, c Conn, h Handler) {
 		c.Close()
 		d.mu.Lock()
 		d.conns = slices.DeleteFunc(d.conns, func(o Conn) bool { return o == c })
+		d.roomLocked()
 		d.mu.Unlock()
 		d.retry.Unpark() // there is room for one more
 	}()
@@ -299,6 +311,9 @@ func (d *Chardev) Close() {
 	}
 	d.cancel()
 	d.mu.Unlock()
+	if d.greeter != nil {
+		d.greeter.close()
+	}
 	d.end()
 	if was {
 		return

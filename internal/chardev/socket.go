@@ -2,9 +2,11 @@ package chardev
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"github.com/backplane-vm/backplane/internal/descriptor"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // A socketConn is a connection of a socket device.
@@ -89,14 +91,40 @@ func (d *Chardev) dialSocket(ctx context.Context) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.talk(c), nil
+	if d.creds == nil {
+		return d.talk(c), nil
+	}
+	secure, err := d.secure(ctx, c)
+	if err != nil {
+		return nil, qerr.New("TLS handshake failed: %s", reason(ctx, err))
+	}
+	return d.wrap(secure), nil
+}
+
+// reason is why a handshake failed.
+func reason(ctx context.Context, err error) string {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx).Error()
+	case errors.Is(err, context.Canceled):
+		return "the server took too long"
+	}
+	return err.Error()
 }
 
 // talk makes the device's connection of one that was made or accepted.
 func (d *Chardev) talk(c net.Conn) Conn {
+	d.tune(c)
+	return d.wrap(c)
+}
+
+func (d *Chardev) tune(c net.Conn) {
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetNoDelay(d.config.NoDelay || d.config.Telnet) // slower without, but not wrong
 	}
+}
+
+func (d *Chardev) wrap(c net.Conn) Conn {
 	s := &socketConn{Conn: c}
 	if d.config.Telnet {
 		return &telnetConn{socketConn: s, server: d.config.Server, onBreak: d.SendBreak}
@@ -111,5 +139,8 @@ func (d *Chardev) listenSocket(ctx context.Context) error {
 		return err
 	}
 	d.listener, d.bound = l, d.config.protocol(name)+",server=on"
+	if d.creds != nil {
+		d.greeter = newGreeter(d)
+	}
 	return nil
 }
