@@ -141,7 +141,9 @@ func devices(t *testing.T) string {
 		}
 		var names []string
 		for _, p := range props {
-			names = append(names, p.Name)
+			if !p.Fixed {
+				names = append(names, p.Name)
+			}
 		}
 		hot := "yes"
 		if c.NotHotpluggable {

@@ -25,11 +25,11 @@ func parentBus(o *qom.Object) *qom.Object {
 	return nil
 }
 
-// busClass is the properties that every bus has.
+// busClass is the properties of buses as a type's: each bus is given them.
 type busClass struct{}
 
 // Properties implements [qom.Class].
-func (busClass) Properties() []*qom.Property { return busProperties[:] }
+func (busClass) Properties() []*qom.Property { return qom.TableOrder(busProperties[:]) }
 
 // Property implements [qom.Class].
 func (busClass) Property(name string) *qom.Property {
@@ -43,6 +43,19 @@ func (busClass) Property(name string) *qom.Property {
 
 // busProperties is a table; it never changes.
 var busProperties = [...]*qom.Property{
-	{Name: "hotplug-handler", Type: "link<hotplug-handler>", Link: func(*qom.Object) *qom.Object { return nil }},
+	{Name: "hotplug-handler", Type: "link<hotplug-handler>", Link: hotplugHandler},
 	{Name: "realized", Type: "bool", Get: func(*qom.Object) (any, error) { return true, nil }},
+}
+
+// busOf returns the bus that o is.
+func busOf(o *qom.Object) *Bus { return o.Self().(interface{ theBus() *Bus }).theBus() }
+
+func (b *Bus) theBus() *Bus { return b }
+
+// hotplugHandler is the device that handles a bus's hot-plug.
+func hotplugHandler(o *qom.Object) *qom.Object {
+	if d, ok := busOf(o).handler.(Device); ok {
+		return &d.Dev().Object
+	}
+	return nil
 }

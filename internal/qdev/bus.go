@@ -19,6 +19,7 @@ type Bus struct {
 	kids    []Device // in order of arrival
 	max     int      // devices it can take; 0 for no limit
 	handler HotplugHandler
+	arrived int // devices there have been, which numbers their links
 }
 
 // InitBus makes b, embedded in self, a bus of type typ on device dev (nil for
@@ -29,7 +30,10 @@ func (t *Tree) InitBus(b *Bus, self any, dev Device, typ, name string) {
 		panic(fmt.Sprintf("qdev: bus %q of unknown type %q", name, typ))
 	}
 	*b = Bus{tree: t}
-	b.Init(typ, self, busClass{}, nil)
+	b.Init(typ, self, nil, nil)
+	for _, p := range busProperties {
+		must(b.AddProperty(p))
+	}
 	if dev != nil {
 		b.dev = dev.Dev()
 	}
@@ -102,6 +106,10 @@ func (b *Bus) attach(d *Base) {
 	d.Ref()
 	d.bus = b
 	b.kids = append(b.kids, d.self)
+	d.link = fmt.Sprintf("child[%d]", b.arrived)
+	b.arrived++
+	must(b.AddProperty(&qom.Property{Name: d.link, Type: "link<" + d.class.Name + ">",
+		Link: func(*qom.Object) *qom.Object { return &d.Object }}))
 }
 
 // detach takes d off b; b's reference goes after a grace period, because a
@@ -109,6 +117,7 @@ func (b *Bus) attach(d *Base) {
 func (b *Bus) detach(d *Base) {
 	i := slices.IndexFunc(b.kids, func(k Device) bool { return k.Dev() == d })
 	b.kids = slices.Delete(b.kids, i, i+1)
+	b.DeleteProperty(d.link)
 	d.bus = nil
 	b.tree.rcu.Call(d.Unref)
 }

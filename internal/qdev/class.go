@@ -58,6 +58,8 @@ type Registry struct {
 	classes map[string]*Class
 	aliases map[string]*Class
 	order   []*Class
+
+	listings map[string][]*entry // by class; see List
 }
 
 // NewRegistry returns a registry with the types every machine has: "device",
@@ -66,8 +68,8 @@ func NewRegistry() *Registry {
 	r := &Registry{Types: qom.NewTypes(), classes: make(map[string]*Class), aliases: make(map[string]*Class)}
 	must(r.Types.Add(
 		qom.Type{Name: "device", Parent: "object", Abstract: true},
-		qom.Type{Name: "bus", Parent: "object", Abstract: true},
-		qom.Type{Name: "System", Parent: "bus"},
+		qom.Type{Name: "bus", Parent: "object", Abstract: true, Class: busClass{}},
+		qom.Type{Name: "System", Parent: "bus", Class: busClass{}},
 	))
 	r.classes["device"] = &Class{Name: "device", Abstract: true}
 	must(r.Add(&Class{Name: "sys-bus-device", Abstract: true, BusType: "System"}))
@@ -85,7 +87,7 @@ func (r *Registry) AddBusType(name, parent string) error {
 	if parent == "" {
 		parent = "bus"
 	}
-	return r.Types.Add(qom.Type{Name: name, Parent: parent})
+	return r.Types.Add(qom.Type{Name: name, Parent: parent, Class: busClass{}})
 }
 
 // Add enters classes, each after its parent. What is wrong with one (a name

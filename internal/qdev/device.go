@@ -42,6 +42,7 @@ type Base struct {
 	keyvalID   bool   // the id came from a key=value option
 	path       string // canonical, from realize on
 	bus        *Bus   // sits on
+	link       string // its name as a property of bus
 	buses      []*Bus // has
 	hotplugged bool
 	realized   bool

@@ -68,7 +68,17 @@ type table struct {
 	fields []*Prop // of the class itself: outermost struct first
 	parts  []part
 	hidden int // leading entries of all that every device has
+
+	declared []*qom.Property // those of all that are not hidden, as declared: the class's own first
+	added    []*qom.Property // the same and more, in the order in which a whole's aliases are added
+	given    []*qom.Property // what instances are given besides
+	instance []*qom.Property // aliases and given ones, in order of addition
+	aliased  map[string]bool // the names of aliases
 }
+
+// Instance implements [qom.Instancer]: aliases are added when the parts are
+// there.
+func (t *table) Instance() (after int, props []*qom.Property) { return len(t.parts), t.instance }
 
 // Properties implements [qom.Class].
 func (t *table) Properties() []*qom.Property { return t.all }
@@ -98,7 +108,10 @@ func (r *Registry) newTable(c *Class, typ reflect.Type) (*table, error) {
 			return nil, err
 		}
 	}
-	return t, t.addAliases()
+	t.declared = t.all[t.hidden:]
+	t.added = t.declared
+	t.addAliases()
+	return t, nil
 }
 
 func (t *table) put(p *qom.Property) error {
@@ -178,21 +191,30 @@ func (t *table) override(name, text string) error {
 
 // addAliases makes the properties of parts that say so properties of the
 // whole, unless it has one of that name.
-func (t *table) addAliases() error {
+func (t *table) addAliases() {
+	t.unalias()
+	t.instance = slices.Clone(t.given)
 	for i := range t.parts {
 		pt := &t.parts[i]
 		if !pt.aliased {
 			continue
 		}
-		for _, p := range pt.class.table.all[pt.class.table.hidden:] {
+		for _, p := range slices.Concat(pt.class.table.added, pt.class.table.given) {
 			if t.byName[p.Name] == nil {
-				if err := t.put(pt.alias(p)); err != nil {
-					return err
-				}
+				a := pt.alias(p)
+				t.byName[p.Name], t.aliased[p.Name] = a, true
+				t.instance = append(t.instance, a)
 			}
 		}
 	}
-	return nil
+}
+
+// unalias takes the aliases out.
+func (t *table) unalias() {
+	for name := range t.aliased {
+		delete(t.byName, name)
+	}
+	t.aliased = make(map[string]bool)
 }
 
 // alias returns p as a property of the device that contains pt.
@@ -287,13 +309,21 @@ func (p *Prop) in(o *qom.Object) reflect.Value {
 // setFrom is Set: a device that is alive cannot be configured any more.
 func (p *Prop) setFrom(o *qom.Object, in qom.Input) error {
 	b := o.Self().(Device).Dev()
-	if b.realized {
-		if b.id != "" {
-			return qerr.New("Attempt to set property '%s' on device '%s' (type '%s') after it was realized", p.Name, b.id, b.class.Name)
-		}
-		return qerr.New("Attempt to set property '%s' on anonymous device (type '%s') after it was realized", p.Name, b.class.Name)
+	if err := b.configurable(p.Name); err != nil {
+		return err
 	}
 	return p.kind.set(p, b, p.in(o), in)
+}
+
+// configurable refuses to have a property set once the device is alive.
+func (b *Base) configurable(name string) error {
+	switch {
+	case !b.realized:
+		return nil
+	case b.id != "":
+		return qerr.New("Attempt to set property '%s' on device '%s' (type '%s') after it was realized", name, b.id, b.class.Name)
+	}
+	return qerr.New("Attempt to set property '%s' on anonymous device (type '%s') after it was realized", name, b.class.Name)
 }
 
 // setDefault parses the default from a tag and tries it on.

@@ -122,7 +122,7 @@ func TestListProperties(t *testing.T) {
 		}
 		got = append(got, strings.TrimSpace(line))
 	}
-	want := "vectors uint32  3\nx-fail-late bool on/off\nmax-bytes uint64  9223372036854775807\ndrive str\nvirtio-backend child<virtio-rng-device>"
+	want := "vectors uint32  3\nx-fail-late bool on/off\ndrive str\nvirtio-backend child<virtio-rng-device>\nmax-bytes uint64  9223372036854775807"
 	if g := strings.Join(got, "\n"); g != want {
 		t.Errorf("properties\n%s\nwant\n%s", g, want)
 	}
@@ -166,7 +166,7 @@ func TestQTree(t *testing.T) {
 		got = append(got, p.Name+" = "+p.Value)
 	}
 	want := `on = true|u8 = 16 (0x10)|u16 = 0 (0x0)|u32 = 4294967295 (0xffffffff)|u64 = 9223372036854775807 (0x7fffffffffffffff)|` +
-		`i32 = -1 (0xffffffffffffffff)|size = 4096 (4 KiB)|name = ""|mode = "auto"|x-speed = "5"|f0 = true|f40 = false|addr = 02.1|drive = "n0"|rng = ""|x-fail = false`
+		`i32 = -1 (0xffffffffffffffff)|size = 4096 (4 KiB)|name = ""|mode = "auto"|x-speed = "5"|f0 = true|f40 = false|addr = 02.1|drive = "n0"|x-fail = false`
 	if g := strings.Join(got, "|"); g != want {
 		t.Errorf("properties\n%s\nwant\n%s", g, want)
 	}

@@ -24,26 +24,37 @@ func (r *Registry) ListProperties(class string) ([]*qom.Property, error) {
 	case ty.Abstract:
 		return nil, qerr.New("Parameter 'typename' expects a non-abstract device type")
 	}
-	list := slices.Clone(c.table.all[c.table.hidden:])
-	for i := range c.table.parts {
-		p := &c.table.parts[i]
-		list = append(list, &qom.Property{Name: p.name, Type: "child<" + p.class.Name + ">"})
+	list := c.table.listed(c.table.all[c.table.hidden:])
+	return slices.DeleteFunc(list, func(p *qom.Property) bool { return strings.HasPrefix(p.Name, legacyPrefix) }), nil
+}
+
+// listed returns props and what instances are given: parts and their properties.
+func (t *table) listed(props []*qom.Property) []*qom.Property {
+	var own []*qom.Property
+	for i := range t.parts {
+		p := &t.parts[i]
+		own = append(own, &qom.Property{Name: p.name, Type: "child<" + p.class.Name + ">"})
 	}
-	return list, nil
+	return append(slices.Clone(props), qom.TableOrder(append(own, t.instance...))...)
 }
 
 // TypeProperties returns what qom-list-properties lists of a type of device:
 // "type", what every device has, the class's properties and parts.
 func (r *Registry) TypeProperties(name string) []*qom.Property {
-	list := append([]*qom.Property{qom.TypeProperty()}, deviceProperties()...)
-	c := r.classes[name]
-	if c == nil || c.table == nil {
-		return list
+	list := []*qom.Property{qom.TypeProperty()}
+	if c := r.classes[name]; c != nil && c.table != nil {
+		return append(list, c.table.listed(c.table.all)...)
 	}
-	list = append(list, c.table.all[c.table.hidden:]...)
-	for i := range c.table.parts {
-		p := &c.table.parts[i]
-		list = append(list, &qom.Property{Name: p.name, Type: "child<" + p.class.Name + ">"})
+	list = append(list, deviceProperties()...)
+	for _, level := range r.levels(name) {
+		var props []*qom.Property
+		for _, e := range level {
+			if legacy := e.legacy(); legacy != nil {
+				props = append(props, legacy)
+			}
+			props = append(props, &e.Property)
+		}
+		list = append(list, qom.TableOrder(props)...)
 	}
 	return list
 }
@@ -55,7 +66,7 @@ func (r *Registry) Help(class string) (string, error) {
 		return "", err
 	}
 	lines := make([]string, 0, len(c.table.all))
-	for _, p := range c.table.all[c.table.hidden:] {
+	for _, p := range slices.Concat(c.table.declared, c.table.instance) {
 		if p.Set != nil {
 			lines = append(lines, helpLine(p))
 		}
@@ -122,8 +133,10 @@ func (b *Bus) info() BusInfo {
 func describe(d Device) DeviceInfo {
 	b := d.Dev()
 	out := DeviceInfo{Class: b.class.Name, ID: b.id}
-	for _, p := range b.class.table.fields {
-		out.Properties = append(out.Properties, PropertyInfo{p.Name, p.text(b)})
+	for _, p := range b.class.table.declared {
+		if text, ok := b.class.table.text(b, p); ok {
+			out.Properties = append(out.Properties, PropertyInfo{p.Name, text})
+		}
 	}
 	if s, ok := d.(Describer); ok {
 		out.Lines = s.Describe()
@@ -134,21 +147,33 @@ func describe(d Device) DeviceInfo {
 	return out
 }
 
-// text returns the value of p as qtree shows it.
-func (p *Prop) text(b *Base) string {
-	v := p.kind.get(p, p.in(&b.Object))
-	if p.kind.show != nil {
-		return p.kind.show(p, v)
+// text returns the value of p as qtree shows it; false means that it does not.
+func (t *table) text(b *Base, p *qom.Property) (string, bool) {
+	if strings.HasPrefix(p.Type, "link<") || p.Get == nil {
+		return "", false
+	}
+	v, err := p.Get(&b.Object)
+	if err != nil {
+		return "", false
+	}
+	i := slices.IndexFunc(t.fields, func(f *Prop) bool { return &f.Property == p })
+	switch {
+	case i >= 0 && t.fields[i].kind.show != nil:
+		return t.fields[i].kind.show(t.fields[i], v), true
+	case p.Type == "size":
+		return showSize(nil, v), true
+	case p.Type == "IOThreadVirtQueueMappingList":
+		return "<null>", true
 	}
 	switch v := v.(type) {
 	case string:
-		return `"` + v + `"`
+		return `"` + v + `"`, true
 	case int64:
-		return fmt.Sprintf("%d (0x%x)", v, uint64(v))
+		return fmt.Sprintf("%d (0x%x)", v, uint64(v)), true
 	case uint64:
-		return fmt.Sprintf("%d (0x%x)", v, v)
+		return fmt.Sprintf("%d (0x%x)", v, v), true
 	}
-	return fmt.Sprint(v)
+	return fmt.Sprint(v), true
 }
 
 // showSize adds a size in the largest unit of which it is at least one.

@@ -33,6 +33,15 @@ type Class interface {
 	Property(name string) *Property
 }
 
+// Instancer is a Class with properties that are not of the class, because each
+// instance is given them.
+type Instancer interface {
+	// Instance returns them in the order of addition, and how many of the
+	// instance's own were added before them. The caller must not change the
+	// slice.
+	Instance() (after int, props []*Property)
+}
+
 // Init makes o an object of type typ with one reference, the caller's. self is
 // the value that embeds it. class may be nil. finalize, if not nil, runs when
 // the last reference is gone and after the object's children are.
@@ -192,6 +201,9 @@ func (o *Object) AddProperty(p *Property) error {
 	return nil
 }
 
+// DeleteProperty takes back what [Object.AddProperty] gave.
+func (o *Object) DeleteProperty(name string) { o.deleteProperty(name) }
+
 func (o *Object) deleteProperty(name string) {
 	p := o.byName[name]
 	delete(o.byName, name)
@@ -219,8 +231,13 @@ func (o *Object) Property(name string) *Property {
 // in QEMU's order.
 func (o *Object) Properties() []*Property {
 	out := []*Property{typeProperty}
+	own := o.props
 	if o.class != nil {
 		out = append(out, o.class.Properties()...)
 	}
-	return append(out, inTableOrder(o.props)...)
+	if c, ok := o.class.(Instancer); ok {
+		after, more := c.Instance()
+		own = slices.Concat(own[:after], more, own[after:])
+	}
+	return append(out, inTableOrder(own)...)
 }

@@ -42,6 +42,10 @@ func inTableOrder(list []*Property) []*Property {
 	return out
 }
 
+// TableOrder returns list, whose members were added to one table one after the
+// other, in the order in which QEMU lists it.
+func TableOrder(list []*Property) []*Property { return inTableOrder(list) }
+
 // ListOrder returns the order in which QEMU lists children called names that
 // were added one after the other.
 func ListOrder(names []string) []string {

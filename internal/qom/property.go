@@ -10,6 +10,7 @@ type Property struct {
 	Description string
 	Default     any // shown by device-list-properties if HasDefault
 	HasDefault  bool
+	Fixed       bool // says what is so; setting it can only confirm that
 
 	// Get returns the value as a qobject value; nil if it cannot be read.
 	Get func(o *Object) (any, error)

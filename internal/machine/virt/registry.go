@@ -33,7 +33,7 @@ func NewRegistry() (*qdev.Registry, error) {
 			return nil, err
 		}
 	}
-	return r, nil
+	return r, r.List(listings, pci.Properties())
 }
 
 func addChips(r *qdev.Registry) error {
