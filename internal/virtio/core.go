@@ -53,6 +53,12 @@ type Kind interface {
 	Reset()
 }
 
+// A Starter is a Kind that wants to know when its driver is ready.
+type Starter interface {
+	// Started runs when the driver says DRIVER_OK, before queues are handled.
+	Started()
+}
+
 // A Transport carries interrupts from a Core to its driver.
 type Transport interface {
 	// NotifyQueue tells the driver of used buffers: vector is the queue's.
@@ -232,8 +238,16 @@ func (c *Core) setStatus(v uint8) {
 	started := v&^c.status&StatusDriverOK != 0
 	c.status = v | c.status&StatusNeedsReset
 	if started {
-		c.kickAll()
+		c.start()
 	}
+}
+
+// start begins to work with a driver that is ready.
+func (c *Core) start() {
+	if s, ok := c.kind.(Starter); ok {
+		s.Started()
+	}
+	c.kickAll()
 }
 
 // kickAll has every queue looked at.

@@ -113,7 +113,7 @@ func (c *Core) setLegacyStatus(v uint8) {
 	started := v&^c.status&StatusDriverOK != 0
 	c.status = v
 	if started {
-		c.kickAll()
+		c.start()
 	}
 }
 

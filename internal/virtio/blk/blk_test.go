@@ -76,7 +76,7 @@ func TestReadWriteFlush(t *testing.T) {
 
 // Without a write cache a write is stable when it is answered.
 func TestWriteThrough(t *testing.T) {
-	b, disk, d := plugged(t, "write-cache", "off")
+	b, disk, d := plugged(t, "write-cache", "off", "config-wce", false)
 	d.Disk(1, 0, 512, false)
 	d.Notify()
 	b.Settle()

@@ -1,8 +1,6 @@
 package blk
 
 import (
-	"encoding/binary"
-
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/virtio"
@@ -50,17 +48,6 @@ const (
 	maxBlockSize = 2 << 20
 )
 
-// Feature bits (virtio 1.2 §5.2.3).
-const (
-	featureSegMax   = 1 << 2
-	featureGeometry = 1 << 4
-	featureReadOnly = 1 << 5
-	featureBlkSize  = 1 << 6
-	featureFlush    = 1 << 9
-	featureTopology = 1 << 10
-	featureMQ       = 1 << 12
-)
-
 // Device is the block device behind its transport (virtio-blk-device).
 type Device struct {
 	virtio.Device
@@ -76,7 +63,29 @@ type Device struct {
 	QueueSize     uint16   `qdev:"queue-size,uint16,default=256"`
 	SegMaxAdjust  bool     `qdev:"seg-max-adjust,bool,default=on"`
 
+	// Geometry that the guest is told; all three or none.
+	Cylinders uint32 `qdev:"cyls,uint32,default=0"`
+	Heads     uint32 `qdev:"heads,uint32,default=0"`
+	TrackSize uint32 `qdev:"secs,uint32,default=0"`
+
+	// ConfigCache lets the driver switch the write cache; FlushIfConfig then
+	// offers flushes even while it is off.
+	ConfigCache   bool `qdev:"config-wce,bool,default=on"`
+	FlushIfConfig bool `qdev:"x-enable-wce-if-config-wce,bool,default=on"`
+
+	Discard            bool   `qdev:"discard,bool,default=on"`
+	MaxDiscard         uint32 `qdev:"max-discard-sectors,uint32,default=4194303"`
+	DiscardGranularity uint64 `qdev:"discard_granularity,size,default=4294967295"`
+	ReportGranularity  bool   `qdev:"report-discard-granularity,bool,default=on"`
+	WriteZeroes        bool   `qdev:"write-zeroes,bool,default=on"`
+	MaxZeroes          uint32 `qdev:"max-write-zeroes-sectors,uint32,default=4194303"`
+
+	AccountInvalid string `qdev:"account-invalid,OnOffAuto,default=auto"`
+	// Merging is a hint: the disk is asked for what the guest asks for.
+	Merging bool `qdev:"request-merging,bool,default=on"`
+
 	disk     Backend
+	cache    bool // writes are stable after a flush only
 	config   [configSize]byte
 	inFlight int
 	drained  bool       // the backend is in a drained section
@@ -99,10 +108,12 @@ func (d *Device) Realize() error {
 	if err := disk.Claim(disk.ReadOnly(), d.ShareRW); err != nil {
 		return err
 	}
-	if err := d.checkBlocks(); err != nil {
-		return err
+	d.disk, d.cache = disk, d.WriteCache != "off"
+	for _, check := range []func() error{d.checkGeometry, d.checkBlocks, d.checkDiscard} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
-	d.disk = disk
 	d.stalled = make([]bool, d.NumQueues)
 	if b, ok := disk.(informer); ok {
 		b.SetDevice(d)
@@ -146,84 +157,57 @@ func (d *Device) checkBlocks() error {
 		return qerr.New("min_io_size must not exceed %d logical blocks", 0xffff)
 	case d.OptIO%l != 0:
 		return qerr.New("opt_io_size must be a multiple of logical_block_size")
+	case d.DiscardGranularity != autoGranularity && d.DiscardGranularity%l != 0:
+		return qerr.New("discard_granularity must be a multiple of logical_block_size")
 	}
 	return nil
 }
 
-// Description implements virtio.Backend.
-func (d *Device) Description() virtio.Description {
-	features := uint64(featureSegMax | featureGeometry | featureBlkSize | featureFlush | featureTopology)
-	if d.disk.ReadOnly() {
-		features |= featureReadOnly
+// autoGranularity as discard_granularity stands for the logical block size.
+const autoGranularity = 0xffffffff
+
+// maxRequestSectors is the most that one request discards or fills with zeroes.
+const maxRequestSectors = (1<<31 - 1) / sectorSize
+
+func (d *Device) checkDiscard() error {
+	for _, p := range []struct {
+		on   bool
+		name string
+		v    uint32
+	}{{d.Discard, "max-discard-sectors", d.MaxDiscard}, {d.WriteZeroes, "max-write-zeroes-sectors", d.MaxZeroes}} {
+		if p.on && (p.v == 0 || p.v > maxRequestSectors) {
+			return qerr.New("invalid %s property (%d), must be between 1 and %d", p.name, int32(p.v), maxRequestSectors)
+		}
 	}
-	if d.NumQueues > 1 {
-		features |= featureMQ
-	}
-	sizes := make([]uint16, d.NumQueues)
-	for i := range sizes {
-		sizes[i] = d.QueueSize
-	}
-	return virtio.Description{Type: 2, LegacyID: 0x1001, Name: "virtio-blk", Class: 0x0100,
-		Features: features, Queues: sizes, Vectors: len(sizes) + 1}
+	return nil
 }
 
-// Reset implements virtio.Kind. Requests in flight go on by themselves.
-func (d *Device) Reset() { clear(d.stalled) }
-
-// Resized tells the driver that the backend has another capacity.
-func (d *Device) Resized() {
-	if c := d.Core(); c != nil {
-		c.ConfigChanged()
-	}
-}
-
-// Device configuration (virtio 1.2 §5.2.4), offsets.
+// Limits of a geometry, and what disks without one pretend to have.
 const (
-	configSize = 60
+	maxCylinders = 65535
+	maxHeads     = 255
+	maxTrackSize = 255
 
-	cfgCapacity  = 0
-	cfgSegMax    = 12
-	cfgCylinders = 16
-	cfgHeads     = 18
-	cfgSectors   = 19
-	cfgBlkSize   = 20
-	cfgPhysical  = 24
-	cfgMinIO     = 26
-	cfgOptIO     = 28
-	cfgQueues    = 34
+	guessHeads       = 16
+	guessTrackSize   = 63
+	guessedCylinders = 16383 // at most
 )
 
-// The geometry that disks without one pretend to have.
-const (
-	guessHeads   = 16
-	guessSectors = 63
-	maxCylinders = 16383
-)
-
-// defaultSegMax is the number of segments of old queues, of 128 entries; two
-// entries of each chain are header and status.
-const defaultSegMax = 128 - 2
-
-// Config implements virtio.Kind.
-func (d *Device) Config() []byte {
-	b, le := d.config[:], binary.LittleEndian
-	sectors := d.disk.Sectors()
-	le.PutUint64(b[cfgCapacity:], sectors)
-	segments := uint32(defaultSegMax)
-	if d.SegMaxAdjust {
-		segments = uint32(d.QueueSize) - 2
+// checkGeometry fills in a geometry or checks the user's.
+func (d *Device) checkGeometry() error {
+	if d.Cylinders == 0 && d.Heads == 0 && d.TrackSize == 0 {
+		cylinders := d.disk.Sectors() / (guessHeads * guessTrackSize)
+		d.Cylinders = uint32(min(max(cylinders, 2), guessedCylinders))
+		d.Heads, d.TrackSize = guessHeads, guessTrackSize
+		return nil
 	}
-	le.PutUint32(b[cfgSegMax:], segments)
-	le.PutUint16(b[cfgCylinders:], uint16(min(max(sectors/(guessHeads*guessSectors), 2), maxCylinders)))
-	b[cfgHeads], b[cfgSectors] = guessHeads, guessSectors
-	le.PutUint32(b[cfgBlkSize:], uint32(d.LogicalBlock))
-	exponent := uint8(0)
-	for d.LogicalBlock<<exponent < d.PhysicalBlock {
-		exponent++
+	for _, p := range []struct {
+		name   string
+		v, max uint32
+	}{{"cyls", d.Cylinders, maxCylinders}, {"heads", d.Heads, maxHeads}, {"secs", d.TrackSize, maxTrackSize}} {
+		if p.v < 1 || p.v > p.max {
+			return qerr.New("%s must be between 1 and %d", p.name, p.max)
+		}
 	}
-	b[cfgPhysical] = exponent
-	le.PutUint16(b[cfgMinIO:], uint16(d.MinIO/d.LogicalBlock))
-	le.PutUint32(b[cfgOptIO:], uint32(d.OptIO/d.LogicalBlock))
-	le.PutUint16(b[cfgQueues:], d.NumQueues)
-	return b
+	return nil
 }

@@ -14,6 +14,13 @@ func TestTransportErrors(t *testing.T) {
 	}{
 		{"failover primary device is not an Ethernet device", []any{"drive", "n0", "failover_pair_id", "net0"}},
 		{"Property 'virtio-blk-pci.x-nonesuch' not found", []any{"drive", "n0", "x-nonesuch", true}},
+		{"cyls must be between 1 and 65535", []any{"drive", "n0", "cyls", int64(65536), "heads", int64(1), "secs", int64(1)}},
+		{"heads must be between 1 and 255", []any{"drive", "n0", "cyls", int64(1)}},
+		{"secs must be between 1 and 255", []any{"drive", "n0", "cyls", int64(1), "heads", int64(1), "secs", int64(256)}},
+		{"discard_granularity must be a multiple of logical_block_size", []any{"drive", "n0", "discard_granularity", int64(77)}},
+		{"invalid max-discard-sectors property (0), must be between 1 and 4194303", []any{"drive", "n0", "max-discard-sectors", int64(0)}},
+		{"invalid max-write-zeroes-sectors property (4194304), must be between 1 and 4194303",
+			[]any{"drive", "n0", "max-write-zeroes-sectors", int64(4194304)}},
 	} {
 		err := b.TryAdd("virtio-blk-pci", "d0", append([]any{"bus", "rp0"}, c.args...)...)
 		if err == nil || err.Error() != c.want {

@@ -21,6 +21,9 @@ const (
 	typeFlush = 4
 	typeGetID = 8
 
+	typeDiscard     = 11
+	typeWriteZeroes = 13
+
 	statusOK          = 0
 	statusIOError     = 1
 	statusUnsupported = 2
@@ -153,8 +156,8 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
 			return d.refuse(true)
 		}
-		if err = d.move(co, r, true, n); err == nil && d.WriteCache == "off" {
-			err = d.disk.Flush(co)
+		if err = d.move(co, r, true, n); err == nil {
+			err = d.through(co)
 		}
 	case typeFlush:
 		err = d.disk.Flush(co)
@@ -162,6 +165,10 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 		var id [idSize]byte
 		copy(id[:], d.Serial)
 		r.Write(0, id[:min(r.InLen()-statusSize, idSize)])
+	case typeDiscard:
+		return d.serveSegment(co, r, d.MaxDiscard, 0, d.discard)
+	case typeWriteZeroes:
+		return d.serveSegment(co, r, d.MaxZeroes, segmentUnmap, d.zero)
 	default:
 		return statusUnsupported
 	}
@@ -173,7 +180,7 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 
 // refuse is the answer to a request that makes no sense.
 func (d *Device) refuse(write bool) uint8 {
-	if c, ok := d.disk.(invalidCounter); ok {
+	if c, ok := d.disk.(invalidCounter); ok && d.AccountInvalid != "off" {
 		c.CountInvalid(write)
 	}
 	return statusIOError

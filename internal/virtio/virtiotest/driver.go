@@ -6,6 +6,9 @@ import "encoding/binary"
 // entries.
 type Driver struct {
 	Function
+	// Features are those below 32 that Start accepts if they are offered.
+	Features uint64
+
 	common, status, isr, config, notify uint64
 
 	ports           uint64 // the legacy interface, if that is what it uses
@@ -27,7 +30,7 @@ func (f Function) Probe(n int) *Driver {
 	f.Write(0x24, HighMMIO>>32, 4)
 	f.Write(0x04, 6, 2)
 	bar := uint64(HighMMIO) + uint64(n)<<20
-	d := &Driver{Function: f, queue: RAM + 0x10000, size: 128, availAt: 0x800, usedAt: 0x1000}
+	d := &Driver{Function: f, Features: usual, queue: RAM + 0x10000, size: 128, availAt: 0x800, usedAt: 0x1000}
 	for i := 0; ; i++ {
 		c := f.Capability(9, i)
 		if c == 0 {
@@ -60,6 +63,9 @@ func (d *Driver) SetCommon(reg, v uint64, n int) { d.b.Write(d.common+reg, v, n)
 // Config reads n bytes of the device's configuration.
 func (d *Driver) Config(off uint64, n int) uint64 { return d.b.Read(d.config+off, n) }
 
+// SetConfig writes n bytes of the device's configuration.
+func (d *Driver) SetConfig(off, v uint64, n int) { d.b.Write(d.config+off, v, n) }
+
 // ISR reads, and so clears, the interrupt status.
 func (d *Driver) ISR() uint64 { return d.b.Read(d.isr, 1) }
 
@@ -69,8 +75,11 @@ func (d *Driver) Status() uint64 { return d.b.Read(d.status, 1) }
 // SetStatus writes the device status.
 func (d *Driver) SetStatus(v uint64) { d.b.Write(d.status, v, 1) }
 
-// Start initialises the device with queue 0 and the features VERSION_1, unless
-// the interface is legacy, and INDIRECT_DESC.
+// usual is INDIRECT_DESC and a disk's flushes.
+const usual = 1<<28 | 1<<9
+
+// Start initialises the device with queue 0 and, unless the interface is
+// legacy, the feature VERSION_1.
 func (d *Driver) Start() {
 	d.b.T.Helper()
 	if d.ports != 0 {
@@ -79,8 +88,9 @@ func (d *Driver) Start() {
 	}
 	d.SetCommon(0x14, 0, 1)
 	d.SetCommon(0x14, 3, 1)
+	d.SetCommon(0x00, 0, 4)
 	d.SetCommon(0x08, 0, 4)
-	d.SetCommon(0x0c, 1<<28, 4)
+	d.SetCommon(0x0c, d.Common(0x04, 4)&d.Features, 4)
 	d.SetCommon(0x08, 1, 4)
 	d.SetCommon(0x0c, 1, 4)
 	d.SetCommon(0x14, 0xb, 1)

@@ -13,7 +13,7 @@ func (f Function) ProbeLegacy(port uint32) *Driver {
 	f.Write(0x10, port, 4)
 	f.Write(0x04, f.Read(0x04, 2)|1, 2)
 	at := uint64(PIO) + uint64(port)
-	return &Driver{Function: f, ports: at, status: at + 0x12, isr: at + 0x13, config: at + 0x14, notify: at + 0x10,
+	return &Driver{Function: f, Features: usual, ports: at, status: at + 0x12, isr: at + 0x13, config: at + 0x14, notify: at + 0x10,
 		queue: RAM + 0x20000}
 }
 
@@ -27,7 +27,7 @@ func (d *Driver) SetPort(reg, v uint64, n int) { d.b.Write(d.ports+reg, v, n) }
 func (d *Driver) startLegacy() {
 	d.SetStatus(0)
 	d.SetStatus(3)
-	d.SetPort(0x04, d.Port(0x00, 4)&(1<<28), 4)
+	d.SetPort(0x04, d.Port(0x00, 4)&d.Features, 4)
 	d.Place()
 	d.SetStatus(7)
 }
