@@ -196,6 +196,9 @@ func (s *Sets) Inherit(fd int, id int64, opaque *string) error {
 	if err != nil || flags&unix.FD_CLOEXEC != 0 { // what was inherited cannot have it
 		return qerr.New("fd is not valid or already in use")
 	}
+	if id < 0 {
+		return qerr.New("set option is required and must be non-negative")
+	}
 	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return qerr.New("error duplicating fd: %s", qerr.Reason(err))

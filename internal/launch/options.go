@@ -23,6 +23,7 @@ func commandLineOptions() []api.CommandLineOptionInfo {
 		{"device", nil},
 		{"memory", []param{{"size", size}, {"slots", number}, {"maxmem", size}}},
 		{"name", []param{{"guest", text}}},
+		{"add-fd", []param{{"opaque", text}, {"set", number}, {"fd", number}}},
 		{"mon", []param{{"mode", text}, {"chardev", text}, {"pretty", truth}}},
 		{"smp-opts", []param{{"cpus", number}, {"sockets", number}, {"cores", number}, {"threads", number}, {"maxcpus", number}}},
 		{"machine", []param{{"type", text}, {"accel", text}}},

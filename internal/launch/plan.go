@@ -33,7 +33,8 @@ type plan struct {
 	mainMemory     string                        // -machine memory-backend=
 	slots          uint64                        // -m slots=, maxmem=
 	maxRAM         uint64
-	actions        api.SetActionArgs // -action, -no-reboot, -no-shutdown
+	actions        api.SetActionArgs    // -action, -no-reboot, -no-shutdown
+	inherited      []located[inherited] // -add-fd
 	nodes          []located[*api.BlockdevOptions]
 	drives         []located[opts.Drive]
 	devices        []located[deviceArgs]
@@ -111,6 +112,8 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) (err error) {
 		return f.Wrap(p.takeSize(f))
 	case "blockdev", "drive", "device":
 		return f.Wrap(p.takeDevice(f, registry))
+	case "add-fd":
+		return f.Wrap(p.takeInherited(f))
 	case "object":
 		return f.Wrap(p.takeObject(f))
 	case "action", "no-reboot", "no-shutdown":

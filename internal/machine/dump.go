@@ -106,12 +106,22 @@ func (c *Core) header(notes []byte) []byte {
 // writePiece is how much of a core is written between two looks at progress.
 const writePiece = 1 << 20
 
+// HeaderError is the error of a [Core] of which not even the beginning could be
+// written.
+type HeaderError struct{ Reason error }
+
+// Error implements error.
+func (e *HeaderError) Error() string { return "header: " + e.Reason.Error() }
+
+// Unwrap returns the reason.
+func (e *HeaderError) Unwrap() error { return e.Reason }
+
 // Write writes the core to w and calls progress with the number of bytes of
 // memory written so far. No CPU executes meanwhile. It needs no lock and may
 // block; progress runs on the caller's goroutine.
 func (c *Core) Write(w io.Writer, progress func(done int64)) error {
 	if _, err := w.Write(c.header(c.m.notes())); err != nil {
-		return err
+		return &HeaderError{err}
 	}
 	done := int64(0)
 	for _, p := range c.parts {

@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"golang.org/x/sys/unix"
+
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
 	"github.com/backplane-vm/backplane/qapi/api"
@@ -39,6 +41,24 @@ func (h *handlers) Getfd(call *qmp.Call, args *api.GetfdArgs) error {
 
 func (h *handlers) Closefd(call *qmp.Call, args *api.ClosefdArgs) error {
 	return closefd(holding(call), args.Fdname)
+}
+
+// AddClient implements api.Commands. There is no display that could have clients;
+// this build knows nothing of "vnc", as one of QEMU's without it.
+func (h *handlers) AddClient(call *qmp.Call, args *api.AddClientArgs) error {
+	fd, err := named(holding(call), args.Fdname)
+	if err != nil {
+		return err
+	}
+	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+		_ = unix.Close(fd)
+		return qerr.New("parameter @fdname must name a socket")
+	}
+	if display := map[string]string{"spice": "SPICE", "@dbus-display": "D-Bus display"}[args.Protocol]; display != "" {
+		_ = unix.Close(fd)
+		return qerr.Newc(qerr.DeviceNotActive, "%s is not in use", display)
+	}
+	return h.s.config.Chardevs.AddClient(args.Protocol, fd)
 }
 
 func (h *handlers) AddFd(call *qmp.Call, args *api.AddFdArgs) (*api.AddfdInfo, error) {

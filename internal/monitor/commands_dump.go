@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"cmp"
+	"errors"
 	"io"
 	"math"
 	"strings"
@@ -138,7 +139,7 @@ func (h *handlers) writeDump(co *coro.Co, f outlet, core *machine.Core, still fu
 			return cmp.Or(e, f.Close())
 		})
 		if err != nil && err != co.Err() {
-			err = qerr.New("dump: failed to save memory: %s", qerr.Reason(err))
+			err = notDumped(err)
 		}
 		h.dumped(err)
 	})
@@ -174,6 +175,15 @@ func (c checked) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.f.Write(p)
+}
+
+// notDumped words why a dump could not be written.
+func notDumped(err error) error {
+	var header *machine.HeaderError
+	if errors.As(err, &header) {
+		return qerr.New("dump: failed to write elf header: %s", qerr.Reason(err))
+	}
+	return qerr.New("dump: failed to save memory: %s", qerr.Reason(err))
 }
 
 func (h *handlers) QueryDump(*qmp.Call) (*api.DumpQueryResult, error) {

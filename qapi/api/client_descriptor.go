@@ -18,6 +18,11 @@ func (c Client) Closefd(ctx context.Context, args *ClosefdArgs) error {
 	return c.Execute(ctx, "closefd", args, nil)
 }
 
+// AddClient calls add_client.
+func (c Client) AddClient(ctx context.Context, args *AddClientArgs) error {
+	return c.Execute(ctx, "add_client", args, nil)
+}
+
 // AddFd calls add-fd.
 func (c Client) AddFd(ctx context.Context, args *AddFdArgs) (*AddfdInfo, error) {
 	in, err := c.ask(ctx, "add-fd", args)

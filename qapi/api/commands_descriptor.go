@@ -81,6 +81,58 @@ func (x *ClosefdArgs) put(d *qobject.Dict) {
 	d.Set("fdname", x.Fdname)
 }
 
+// AddClientArgs holds the arguments of add_client.
+type AddClientArgs struct {
+	// the device's id; or "vnc", "spice" or "dbus-display", for a display
+	Protocol string
+	// the socket's name, which is used up
+	Fdname string
+	// of displays: ask for no password
+	Skipauth *bool
+	// of displays: encrypt
+	Tls *bool
+}
+
+// DecodeAddClientArgs decodes a AddClientArgs; see package visit for errors.
+func DecodeAddClientArgs(v visit.Value) (x AddClientArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *AddClientArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeAddClientArgs(in)
+	return in.Err()
+}
+
+func (x *AddClientArgs) take(o *visit.Object) {
+	x.Protocol = o.Need("protocol").Str()
+	x.Fdname = o.Need("fdname").Str()
+	x.Skipauth = visit.Optional(o, "skipauth", visit.Value.Bool)
+	x.Tls = visit.Optional(o, "tls", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *AddClientArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *AddClientArgs) put(d *qobject.Dict) {
+	d.Set("protocol", x.Protocol)
+	d.Set("fdname", x.Fdname)
+	if x.Skipauth != nil {
+		d.Set("skipauth", *x.Skipauth)
+	}
+	if x.Tls != nil {
+		d.Set("tls", *x.Tls)
+	}
+}
+
 // AddFdArgs holds the arguments of add-fd.
 type AddFdArgs struct {
 	// the set; a new one if it is not given
@@ -179,6 +231,11 @@ type DescriptorCommands interface {
 	// Since QEMU 0.14.
 	Closefd(call *qmp.Call, args *ClosefdArgs) error
 
+	// AddClient: Gives a character device, or a display, a client whose socket getfd has taken.
+	//
+	// Since QEMU 0.14.
+	AddClient(call *qmp.Call, args *AddClientArgs) error
+
 	// AddFd: Takes a file descriptor and puts it into a set.
 	//
 	// Returns: where it is
@@ -226,6 +283,17 @@ func tableDescriptor(impl DescriptorCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.Closefd(call, &arg)
+			},
+		},
+		{
+			Name: "add_client",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeAddClientArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.AddClient(call, &arg)
 			},
 		},
 		{
