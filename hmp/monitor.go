@@ -35,6 +35,9 @@ type Config[Y any] struct {
 	Formats *FormatDefaults
 	// Owner is handed to the handlers in Call.Owner.
 	Owner any
+	// Columns tells how wide the terminal is, 0 for not known; it is asked before
+	// each drawing, must not block, and may be nil.
+	Columns func() int
 }
 
 // Lookup returns the value of a register by its name.
@@ -54,6 +57,7 @@ type Monitor[Y any] struct {
 func New[Y any](cfg Config[Y]) *Monitor[Y] {
 	m := newMonitor(cfg)
 	m.editor = readline.New(Prompt, m.write, m.completion)
+	m.editor.SetColumns(cfg.Columns)
 	return m
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -44,10 +45,35 @@ func TestHumanTerminals(t *testing.T) {
 		if want := c.offer + "QEMU 10.0.2 monitor - type 'help' for more information\r\n" + prompt; banner != want || err != nil {
 			t.Errorf("%s %s: banner %q, %v", c.network, c.address, banner, err)
 		}
+		if c.network == "pty" {
+			wraps(t, h, c.address)
+		}
 		for _, keys := range []string{"info status\r", "xinfo status\x01\x04\r", "inf\t status\r"} {
 			if got := h.types(keys); got != "VM status: paused (prelaunch)\n" {
 				t.Errorf("%s: %q: %q", c.address, keys, got)
 			}
+		}
+	}
+}
+
+// wraps types a line of two rows on a terminal that is said to be 20 columns wide,
+// goes to its beginning, and deletes it.
+func wraps(t *testing.T, h *human, tty string) {
+	t.Helper()
+	if out, err := exec.Command("stty", "-F", tty, "cols", "20").CombinedOutput(); err != nil {
+		t.Fatalf("stty: %v: %s", err, out)
+	}
+	for _, c := range []struct{ keys, shows string }{
+		{strings.Repeat("y", 13), "y\r\n\x1b[J"},
+		{"z", "\x1b[1A\r\x1b[7C" + strings.Repeat("y", 13) + "z\x1b[J"},
+		{"\x01", "\x1b[1A\r\x1b[7C"},
+		{"\x0b", "\x1b[J"},
+	} {
+		if err := h.conn.write(c.keys); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.conn.readTo(c.shows); err != nil {
+			t.Fatalf("%q: %q, %v", c.keys, got, err)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestHumanMonitor(t *testing.T) {
 		{"device_del\r", "device_del: string expected\nTry \"help device_del\" for more information\n"},
 		{"device_del nonesuch\r", "Error: Device 'nonesuch' not found\n"},
 		{"device_add nonesuch\r", "Error: 'nonesuch' is not a valid device model name\n"},
-		{"device_add virtio-rng-p\t\x7f,id=a,bus=rp0\r", ""}, // completion adds a space
+		{"device_a\tvirtio-rng-pci,id=a,bus=rp0\r", ""}, // completion adds a space
 		{"device_add virtio-rng-pci,id=a,bus=rp0\r", "Error: Duplicate ID 'a' for device\n"},
 		{"help device_del\r", "device_del device -- remove device\n"},
 		{"help\r", "*device_add driver[,prop=value][,...] -- add device, like -device on the command line\n*"},

@@ -23,9 +23,9 @@ func (e *Editor) tab() {
 		}
 	default:
 		slices.Sort(words)
-		e.write("\n")
+		e.leaveLine()
 		e.insertRest(commonPrefix(words), typed)
-		e.write(columns(words))
+		e.write(columns(words, e.width()))
 		e.ShowPrompt()
 	}
 }
@@ -62,14 +62,18 @@ func commonPrefix(words []string) string {
 	return first[:n]
 }
 
-// columns lays words out row by row in columns of one width.
-func columns(words []string) string {
+// columns lays words out row by row in columns of one width, on a screen of so many
+// columns (0: not known).
+func columns(words []string, screen int) string {
+	if screen < minColumn {
+		screen = screenWidth
+	}
 	width := 0
 	for _, w := range words {
 		width = max(width, len(w))
 	}
-	width = min(max(width+2, minColumn), screenWidth)
-	perRow := screenWidth / width
+	width = min(max(width+2, minColumn), screen)
+	perRow := screen / width
 
 	var b strings.Builder
 	for i, w := range words {

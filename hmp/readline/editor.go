@@ -1,6 +1,8 @@
 // Package readline edits one line of text over a byte stream, the way the
 // human monitor of QEMU does: Emacs keys (some more than there) and cursor keys, a
-// history, tab completion, and a redraw of the whole line after every change.
+// history, tab completion, and a redraw of the whole line after every change. Lines
+// longer than the screen is wide are drawn right where its width is known; QEMU's
+// are not. Characters are those of UTF-8, each one column wide.
 //
 // It is a state machine: bytes go in by Feed, bytes for the screen come out
 // through the function given to New, and nothing else happens. It starts no
@@ -12,6 +14,7 @@ package readline
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -23,7 +26,8 @@ const (
 	// MaxCompletions is how many candidates one Tab shows; later ones are
 	// dropped, so that a huge device list cannot flood the terminal.
 	MaxCompletions = 256
-	// screenWidth is the terminal width assumed for the candidate table.
+	// screenWidth is the terminal's width for the candidate table if it is not
+	// known.
 	screenWidth = 80
 	// minColumn is the narrowest column of that table.
 	minColumn = 10
@@ -46,9 +50,7 @@ type Editor struct {
 	cursor int // byte index into line
 	killed []byte
 
-	shown       []byte // the line as last drawn
-	shownCursor int    // the terminal's cursor, in bytes from the prompt
-
+	screen  screen
 	keys    decoder
 	history history
 }
@@ -107,13 +109,15 @@ func (e *Editor) press(key key, char byte) {
 	case keyEnd:
 		e.cursor = len(e.line)
 	case keyLeft:
-		e.cursor = max(e.cursor-1, 0)
+		e.cursor = e.before(e.cursor)
 	case keyRight:
-		e.cursor = min(e.cursor+1, len(e.line))
+		e.cursor = e.after(e.cursor)
 	case keyDelete:
-		e.cut(e.cursor, e.cursor+1)
+		e.cut(e.cursor, e.after(e.cursor))
 	case keyBackspace:
-		e.cut(e.cursor-1, e.cursor)
+		e.cut(e.before(e.cursor), e.cursor)
+	case keyTranspose:
+		e.transpose()
 	case keyKillWord:
 		e.kill(e.wordStart(), e.cursor)
 	case keyKillNextWord:
@@ -131,7 +135,7 @@ func (e *Editor) press(key key, char byte) {
 	case keyWordRight:
 		e.cursor = e.wordEnd()
 	case keyUp:
-		e.recall(e.history.older())
+		e.recall(e.history.older(string(e.line)))
 	case keyDown:
 		e.recall(e.history.newer())
 	case keyTab:
@@ -147,10 +151,38 @@ func (e *Editor) finish() string {
 	if !e.secret {
 		e.history.add(line)
 	}
-	e.write("\n")
+	e.leaveLine()
 	e.Restart()
 	e.forgetScreen()
 	return line
+}
+
+// before is where the character before i begins, after is where the one at i ends;
+// at an end of the line they are i.
+func (e *Editor) before(i int) int {
+	_, n := utf8.DecodeLastRune(e.line[:i])
+	return i - n
+}
+
+func (e *Editor) after(i int) int {
+	_, n := utf8.DecodeRune(e.line[i:])
+	return i + n
+}
+
+// transpose exchanges the characters around the cursor, at the end of the line the
+// two before it.
+func (e *Editor) transpose() {
+	mid := e.cursor
+	if mid == len(e.line) {
+		mid = e.before(mid)
+	}
+	from, to := e.before(mid), e.after(mid)
+	if from == mid || to == mid {
+		return
+	}
+	swapped := slices.Concat(e.line[mid:to], e.line[from:mid])
+	copy(e.line[from:], swapped)
+	e.cursor = to
 }
 
 func (e *Editor) insert(b byte) {
@@ -161,11 +193,8 @@ func (e *Editor) insert(b byte) {
 	e.cursor++
 }
 
-// cut removes line[from:to], as far as that lies inside the line.
+// cut removes line[from:to].
 func (e *Editor) cut(from, to int) {
-	if from < 0 || to > len(e.line) {
-		return
-	}
 	e.line = slices.Delete(e.line, from, to)
 	e.cursor = from
 }
@@ -210,32 +239,4 @@ func (e *Editor) recall(line string, ok bool) {
 		e.line = append(e.line[:0], line...)
 		e.cursor = len(e.line)
 	}
-}
-
-// forgetScreen records that the terminal stands right behind a prompt.
-func (e *Editor) forgetScreen() {
-	e.shown, e.shownCursor = e.shown[:0], 0
-}
-
-// redraw brings the screen up to the line and the cursor. A changed line is
-// drawn whole, because that needs nothing of the terminal but "cursor left"
-// and "erase to the end".
-func (e *Editor) redraw() {
-	if !slices.Equal(e.line, e.shown) {
-		e.write(strings.Repeat("\x1b[D", e.shownCursor))
-		if e.secret {
-			e.write(strings.Repeat("*", len(e.line)))
-		} else {
-			e.write(string(e.line))
-		}
-		e.write("\x1b[K")
-		e.shown = append(e.shown[:0], e.line...)
-		e.shownCursor = len(e.line)
-	}
-	if d := e.cursor - e.shownCursor; d > 0 {
-		e.write(strings.Repeat("\x1b[C", d))
-	} else if d < 0 {
-		e.write(strings.Repeat("\x1b[D", -d))
-	}
-	e.shownCursor = e.cursor
 }

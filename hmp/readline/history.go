@@ -9,6 +9,7 @@ const none = -1
 type history struct {
 	lines []string
 	at    int
+	draft string // what was being written when the user went back
 }
 
 // add remembers line as the newest. A line already known moves, it is not
@@ -26,19 +27,21 @@ func (h *history) add(line string) {
 	h.lines = append(h.lines, line)
 }
 
-// older steps back in time; at the oldest line it stays there.
-func (h *history) older() (line string, ok bool) {
+// older steps back in time; at the oldest line it stays there. A new line, what
+// is written of it, is kept.
+func (h *history) older(written string) (line string, ok bool) {
 	switch {
 	case len(h.lines) == 0 || h.at == 0:
 		return "", false
 	case h.at == none:
-		h.at = len(h.lines)
+		h.at, h.draft = len(h.lines), written
 	}
 	h.at--
 	return h.lines[h.at], true
 }
 
-// newer steps forward; past the newest line comes an empty one.
+// newer steps forward; past the newest line comes the new one, which QEMU has
+// forgotten.
 func (h *history) newer() (line string, ok bool) {
 	if h.at == none {
 		return "", false
@@ -46,7 +49,7 @@ func (h *history) newer() (line string, ok bool) {
 	h.at++
 	if h.at == len(h.lines) {
 		h.at = none
-		return "", true
+		return h.draft, true
 	}
 	return h.lines[h.at], true
 }

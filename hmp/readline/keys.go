@@ -20,6 +20,7 @@ const (
 	keyKillLine     // what is before the cursor
 	keyKillRest     // what is behind it
 	keyYank
+	keyTranspose
 	keyWordLeft
 	keyWordRight
 	keyTab
@@ -27,7 +28,7 @@ const (
 )
 
 // controlKeys are the single bytes with a meaning of their own: QEMU's, and B, F,
-// K and Y, which mean nothing there.
+// K, T and Y, which mean nothing there.
 var controlKeys = [256]key{
 	'A' & 31: keyHome,
 	'B' & 31: keyLeft,
@@ -42,6 +43,7 @@ var controlKeys = [256]key{
 	'M' & 31: keyEnter,
 	'N' & 31: keyDown,
 	'P' & 31: keyUp,
+	'T' & 31: keyTranspose,
 	'U' & 31: keyKillLine,
 	'W' & 31: keyKillWord,
 	'Y' & 31: keyYank,

@@ -38,6 +38,10 @@ type muxConn struct {
 }
 
 func (c *muxConn) Peer() string                { return "mux" }
+
+// Columns implements [Screen] for the terminal that is shared.
+func (c *muxConn) Columns() int { return c.mux.columns() }
+
 func (c *muxConn) Write(p []byte) (int, error) { return c.mux.write(p) }
 
 // put adds a byte of input, or drops it if there is too much.

@@ -194,6 +194,17 @@ func (m *Mux) next() {
 }
 
 // write sends to the shared device, or nowhere while nobody is connected.
+// columns is how wide the shared terminal is, 0 if that is not known.
+func (m *Mux) columns() int {
+	m.mu.Lock()
+	conn := m.conn
+	m.mu.Unlock()
+	if screen, ok := conn.(Screen); ok {
+		return screen.Columns()
+	}
+	return 0
+}
+
 func (m *Mux) write(p []byte) (int, error) {
 	m.writing.Lock()
 	defer m.writing.Unlock()

@@ -104,6 +104,9 @@ type ptyConn struct{ *pty }
 
 func (c *ptyConn) Peer() string { return c.name }
 
+// Columns implements [Screen]: whoever has the other side may have said.
+func (c *ptyConn) Columns() int { return columns(c.master) }
+
 func (c *ptyConn) Read(b []byte) (int, error) {
 	n, err := c.master.Read(b)
 	if errors.Is(err, unix.EIO) { // the other side was closed

@@ -83,6 +83,32 @@ func cooked(fd int, signals bool) {
 	_ = unix.IoctlSetTermios(fd, unix.TCSETS, t) // raw mode without these serves too
 }
 
+// A Screen is a connection to a terminal whose size may be known.
+type Screen interface {
+	Conn
+	// Columns is how wide the terminal is now, 0 if that is not known. It does not
+	// block.
+	Columns() int
+}
+
+// columns asks the kernel how wide the terminal f is.
+func columns(f *os.File) int {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	width := 0
+	err = raw.Control(func(fd uintptr) {
+		if size, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ); err == nil {
+			width = int(size.Col)
+		}
+	})
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // stdio is the connection of a stdio device. A read of a terminal cannot be
 // interrupted, so it polls a pipe beside it that Close writes to; the
 // descriptor itself is left in the mode it came in, as others may share it.
@@ -97,6 +123,9 @@ type stdio struct {
 }
 
 func (s *stdio) Peer() string { return "stdio" }
+
+// Columns implements [Screen].
+func (s *stdio) Columns() int { return columns(s.term.Out) }
 
 func (s *stdio) Read(p []byte) (int, error) {
 	s.mu.Lock()

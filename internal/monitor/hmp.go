@@ -6,6 +6,7 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/hmp"
+	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 )
@@ -43,6 +44,9 @@ func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 	c := &hmpClient{set: s}
 	cfg := s.hmpConfig()
 	cfg.Owner = c
+	if screen, ok := conn.(chardev.Screen); ok {
+		cfg.Columns = screen.Columns
+	}
 	c.mon = hmp.New(cfg)
 	c.mu.Init(s.m.World, "hmp client")
 	c.taken = sched.NewCond(&c.mu)
