@@ -12,6 +12,7 @@ import (
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -75,11 +76,11 @@ func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode) (outle
 		if err := co.Err(); err != nil {
 			return nil, err
 		}
-		var f *os.File
+		var f *descriptor.File
 		var err error
 		noReader := false
 		h.block(co, "open", func() {
-			f, err = os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|syscall.O_NONBLOCK, mode)
+			f, err = h.m.Files.Open(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|syscall.O_NONBLOCK, mode)
 			noReader = errors.Is(err, syscall.ENXIO) && isPipe(name)
 		})
 		switch {
@@ -88,7 +89,7 @@ func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode) (outle
 		case err != nil:
 			return nil, qerr.New("Could not open '%s': %s", name, qerr.Reason(err))
 		default:
-			return f, nil
+			return h.s.untilClose(f), nil
 		}
 	}
 }
