@@ -41,7 +41,8 @@ type NoYield struct{}
 // Command is one entry of a [Registry]. Y is what lets a handler yield:
 // *coro.Co in the machine, NoYield in the guest agent.
 //
-// A handler returns a value of package qobject or a [qobject.Marshaler]; nil
+// A handler returns a value of package qobject or a [qobject.Marshaler], which
+// nobody changes any more, for it may be written down later ([Reply]); nil
 // stands for a command without result and is sent as {}. A handler that has
 // JSON null to say returns [Null]. The error may be anything; its class and
 // text come from [qerr.From].

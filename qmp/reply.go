@@ -5,53 +5,77 @@ import (
 	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
-// appendReply appends what a handler's result comes to.
-func (inv *Invocation[Y]) appendReply(dst []byte, result any, err error) []byte {
-	if err != nil {
-		return inv.appendError(dst, qerr.From(err))
-	}
-	if inv.command.Options&NoSuccessResponse != 0 {
-		return dst
-	}
-	if result == nil {
+// A Reply is the answer to a request before it is written down. It holds the
+// value that the handler returned, which nobody changes any more; so it may be
+// written later, on another goroutine, and as often as somebody likes.
+type Reply struct {
+	member string // "return" or "error"; "" for no reply at all
+	value  any
+	id     any
+	hasID  bool
+	form   *Config // of the session: Pretty and LineEnd
+}
+
+// reply is the answer that a handler's result comes to.
+func (inv *Invocation[Y]) reply(result any, err error) Reply {
+	switch {
+	case err != nil:
+		return inv.failure(qerr.From(err))
+	case inv.command.Options&NoSuccessResponse != 0:
+		return Reply{}
+	case result == nil:
 		result = noResult
 	}
-	return inv.appendMessage(dst, "return", result)
+	return inv.message("return", result)
 }
 
 // noResult is the reply of a command that has none. It is never changed.
 var noResult = qobject.NewDict()
 
-func (inv *Invocation[Y]) appendError(dst []byte, err *qerr.Error) []byte {
-	return inv.appendMessage(dst, "error",
-		qobject.Members("class", string(err.Class), "desc", err.Desc))
+func (inv *Invocation[Y]) failure(err *qerr.Error) Reply {
+	return inv.message("error", qobject.Members("class", string(err.Class), "desc", err.Desc))
 }
 
-// appendMessage appends a reply with the given member. Unless it is to be
-// pretty, it is put together by hand, which saves the hot path its garbage:
-// hash order has "return" before "id" and "id" before "error".
-func (inv *Invocation[Y]) appendMessage(dst []byte, key string, v any) []byte {
-	if inv.session.config.Pretty {
-		reply := qobject.Members(key, v)
-		if inv.call.HasID {
-			reply.Set("id", inv.call.ID)
+func (inv *Invocation[Y]) message(member string, v any) Reply {
+	return Reply{member: member, value: v, id: inv.call.ID, hasID: inv.call.HasID, form: &inv.session.config}
+}
+
+// Append appends the reply's line to dst; nothing for a command without success
+// response.
+func (r *Reply) Append(dst []byte) []byte { return r.AppendPieces(dst, 0, nil) }
+
+// AppendPieces is Append for a reply of any size: spill is given what has been
+// written each time that is about size bytes, and returns the buffer to go on
+// with. The last piece is returned, and may be empty.
+func (r *Reply) AppendPieces(dst []byte, size int, spill func(p []byte) []byte) []byte {
+	if r.member == "" {
+		return dst
+	}
+	e := qobject.Encoder{PieceSize: size, Spill: spill}
+	if r.form.Pretty {
+		e.Pretty, e.LineEnd = true, r.form.LineEnd
+		line := qobject.Members(r.member, r.value)
+		if r.hasID {
+			line.Set("id", r.id)
 		}
-		return inv.session.appendLine(dst, reply)
+		return append(e.Append(dst, line), r.form.LineEnd...)
 	}
+	// Put together by hand, which saves the hot path its garbage: hash order has
+	// "return" before "id" and "id" before "error".
 	dst = append(dst, '{')
-	if inv.call.HasID && key == "error" {
-		dst = append(appendMember(dst, "id", inv.call.ID), ", "...)
+	if r.hasID && r.member == "error" {
+		dst = append(appendMember(&e, dst, "id", r.id), ", "...)
 	}
-	dst = appendMember(dst, key, v)
-	if inv.call.HasID && key != "error" {
-		dst = appendMember(append(dst, ", "...), "id", inv.call.ID)
+	dst = appendMember(&e, dst, r.member, r.value)
+	if r.hasID && r.member != "error" {
+		dst = appendMember(&e, append(dst, ", "...), "id", r.id)
 	}
 	dst = append(dst, '}')
-	return append(dst, inv.session.config.LineEnd...)
+	return append(dst, r.form.LineEnd...)
 }
 
-func appendMember(dst []byte, key string, v any) []byte {
-	return qobject.Append(append(qobject.AppendString(dst, key), ": "...), v)
+func appendMember(e *qobject.Encoder, dst []byte, key string, v any) []byte {
+	return e.Append(append(qobject.AppendString(dst, key), ": "...), v)
 }
 
 // AppendEvent appends the line that tells the client of ev, unless it is still

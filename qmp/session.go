@@ -1,7 +1,6 @@
 package qmp
 
 import (
-	"bytes"
 	"context"
 	"sync/atomic"
 	"time"
@@ -65,6 +64,8 @@ type Session[Y any] struct {
 	config   Config
 	commands *Registry[Y]
 	parser   qobject.Parser
+	emit     func(Request) (more bool)          // Feed's
+	parsed   func(v any, err error) (more bool) // calls it; made once
 	mode     atomic.Uint32
 }
 
@@ -82,6 +83,7 @@ func NewSession[Y any](reg *Registry[Y], config Config) *Session[Y] {
 		config.LineEnd = "\r\n"
 	}
 	s := &Session[Y]{config: config, commands: reg}
+	s.parsed = s.request
 	s.restart()
 	return s
 }
@@ -136,13 +138,18 @@ type Request struct {
 // force then. Feed returns how much of p it has read, and keeps nothing of it.
 // emit may dispatch the request, but must not call Feed, Opened or Closed.
 func (s *Session[Y]) Feed(p []byte, emit func(Request) (more bool)) (n int) {
-	return s.parser.FeedSome(p, func(v any, err error) bool {
-		if err != nil {
-			return emit(Request{err: qerr.From(err)})
-		}
-		d, _ := v.(*qobject.Dict)
-		return emit(Request{value: v, OOB: d.Has("exec-oob") && !d.Has("execute")})
-	})
+	s.emit = emit
+	defer func() { s.emit = nil }()
+	return s.parser.FeedSome(p, s.parsed)
+}
+
+// request takes what the parser has.
+func (s *Session[Y]) request(v any, err error) (more bool) {
+	if err != nil {
+		return s.emit(Request{err: qerr.From(err)})
+	}
+	d, _ := v.(*qobject.Dict)
+	return s.emit(Request{value: v, OOB: d.Has("exec-oob") && !d.Has("execute")})
 }
 
 // Command returns the name of the command that the request is for, "" if it has
@@ -188,6 +195,7 @@ type Invocation[Y any] struct {
 	command *Command[Y]
 	call    Call
 	args    *qobject.Dict
+	none    qobject.Dict // args of a request that has none
 	err     *qerr.Error
 }
 
@@ -196,7 +204,15 @@ type Invocation[Y any] struct {
 // it may change what the checks say. ctx ends when nobody wants the answer any
 // more; it reaches the handler in [Call].
 func (s *Session[Y]) Prepare(ctx context.Context, r Request) *Invocation[Y] {
-	inv := &Invocation[Y]{session: s, err: r.err}
+	inv := new(Invocation[Y])
+	s.PrepareIn(inv, ctx, r)
+	return inv
+}
+
+// PrepareIn is Prepare for an owner that keeps the Invocation to use it again:
+// inv, which is anything but in use, is made anew.
+func (s *Session[Y]) PrepareIn(inv *Invocation[Y], ctx context.Context, r Request) {
+	*inv = Invocation[Y]{session: s, err: r.err}
 	inv.call = Call{OOB: r.OOB, Monitor: s.config.Monitor, Ctx: ctx}
 	inv.call.ID, inv.call.HasID = r.ID()
 	if inv.err == nil {
@@ -205,7 +221,6 @@ func (s *Session[Y]) Prepare(ctx context.Context, r Request) *Invocation[Y] {
 	if inv.err != nil && inv.err.Class == qerr.CommandNotFound && !s.Negotiated() {
 		inv.err = errNegotiate
 	}
-	return inv
 }
 
 // resolve finds the command a message names, or the reason why not.
@@ -225,6 +240,9 @@ func (inv *Invocation[Y]) resolve(message any) {
 	default:
 		inv.command, inv.err = s.commands.admit(name, inv.call.OOB)
 		inv.args = args
+	}
+	if inv.args == nil {
+		inv.args = &inv.none
 	}
 }
 
@@ -246,31 +264,40 @@ func (inv *Invocation[Y]) Coroutine() bool {
 // Refuse makes the request an error, for an owner that does not want to run it.
 func (inv *Invocation[Y]) Refuse(err *qerr.Error) { inv.command, inv.err = nil, err }
 
-// Dispatch runs the command, or takes the error there is already, and appends
-// the reply line to dst; nothing for a command without success response. It
-// panics if the command is a coroutine.
+// Dispatch is Answer that appends the reply's line to dst.
 func (inv *Invocation[Y]) Dispatch(dst []byte) []byte {
+	r := inv.Answer()
+	return r.Append(dst)
+}
+
+// Answer runs the command, or takes the error there is already. It panics if the
+// command is a coroutine.
+func (inv *Invocation[Y]) Answer() Reply {
 	if inv.Coroutine() {
 		panic("qmp: coroutine command " + inv.command.Name + " dispatched without a coroutine")
 	}
 	if inv.err != nil {
-		return inv.appendError(dst, inv.err)
+		return inv.failure(inv.err)
 	}
-	result, err := inv.command.Run(&inv.call, inv.args)
-	return inv.appendReply(dst, result, err)
+	return inv.reply(inv.command.Run(&inv.call, inv.args))
 }
 
-// DispatchCo is Dispatch for a coroutine command, which runs in y and may
-// yield it. It panics if the command is no coroutine.
+// DispatchCo is AnswerCo that appends the reply's line to dst.
 func (inv *Invocation[Y]) DispatchCo(y Y, dst []byte) []byte {
+	r := inv.AnswerCo(y)
+	return r.Append(dst)
+}
+
+// AnswerCo is Answer for a coroutine command, which runs in y and may yield it.
+// It panics if the command is no coroutine.
+func (inv *Invocation[Y]) AnswerCo(y Y) Reply {
 	if !inv.Coroutine() {
 		panic("qmp: command " + inv.Name() + " dispatched as a coroutine")
 	}
-	result, err := inv.command.RunCo(y, &inv.call, inv.args)
-	return inv.appendReply(dst, result, err)
+	return inv.reply(inv.command.RunCo(y, &inv.call, inv.args))
 }
 
-// parseMessage takes a message apart. Members are looked at in hash order, and
+// parseMessage takes a message apart; args is nil if it has none. Members are looked at in hash order, and
 // the first mistake is the one reported.
 func (s *Session[Y]) parseMessage(message any) (name string, args *qobject.Dict, err *qerr.Error) {
 	d, ok := message.(*qobject.Dict)
@@ -304,17 +331,10 @@ func (s *Session[Y]) parseMessage(message any) (name string, args *qobject.Dict,
 	if verb == "" {
 		return "", nil, qerr.New("QMP input lacks member 'execute'")
 	}
-	if args == nil {
-		args = qobject.NewDict()
-	}
 	return name, args, nil
 }
 
 func (s *Session[Y]) appendLine(dst []byte, v any) []byte {
-	if !s.config.Pretty {
-		return append(qobject.Append(dst, v), s.config.LineEnd...)
-	}
-	text := qobject.AppendPretty(nil, v)
-	dst = append(dst, bytes.ReplaceAll(text, []byte("\n"), []byte(s.config.LineEnd))...)
-	return append(dst, s.config.LineEnd...)
+	e := qobject.Encoder{Pretty: s.config.Pretty, LineEnd: s.config.LineEnd}
+	return append(e.Append(dst, v), s.config.LineEnd...)
 }

@@ -3,11 +3,13 @@ package monitor
 import (
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/qmp"
 )
 
 // What may wait for a client that does not read.
@@ -27,12 +29,18 @@ const (
 // closes.
 const flushTime = 2 * time.Second
 
-// output is what goes to one client: a bounded buffer and a thread that
-// writes it out. Nothing but wait and waitRoom blocks, so that it can be used
-// under the BQL.
+// pieceSize is how much is given to the connection at once, so that there is
+// room again as the client reads, and the largest reply that is written down
+// before it is its turn. A larger one waits as the value that it is, and takes
+// no more room than a piece when it is written.
+const pieceSize = 32 << 10
+
+// output is what goes to one client: a bounded queue and a thread that writes
+// it out. Nothing but wait and waitRoom blocks, so that it can be used under
+// the BQL.
 //
-// A reply to a socket that takes it is written at once, without the thread:
-// that saves the client the time it takes to wake one.
+// What is small is written at once to a socket that takes it, without the
+// thread: that saves the client the time it takes to wake one.
 type output struct {
 	conn   io.ReadWriteCloser
 	direct syscall.RawConn // to write without blocking; nil where that is not possible
@@ -43,11 +51,20 @@ type output struct {
 	mu      sched.Mutex
 	work    *sched.Cond // for the writer
 	room    *sched.Cond // less than outputFull waits
-	buf     []byte      // not yet given to the writer; guarded by mu, as the rest
-	writing int         // bytes the writer has taken and not yet written
+	queue   []part      // not yet given to the writer; guarded by mu, as the rest
+	unread  int         // bytes in the queue and with the writer
+	writing bool        // the writer has something
+	spare   []byte      // a buffer to use again
 	crowded atomic.Bool // full, as of the last change; written under mu
 	dropped int64       // events that found no room since the last that did
 	closed  bool        // no more will come
+}
+
+// A part of what waits is whole lines, or a reply that is to be written down.
+type part struct {
+	text  []byte
+	reply *qmp.Reply // nil for text
+	size  int        // of the reply, in bytes
 }
 
 func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
@@ -69,22 +86,35 @@ func newOutput(w *sched.World, name string, conn io.ReadWriteCloser) *output {
 func (o *output) append(f func(dst []byte) []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
-		return
+	if !o.closed {
+		o.addLocked(f)
 	}
-	o.buf = f(o.buf)
+}
+
+// addLocked puts what f adds behind all that waits.
+func (o *output) addLocked(f func(dst []byte) []byte) {
+	last := len(o.queue) - 1
+	if last < 0 || o.queue[last].reply != nil {
+		o.queue = append(o.queue, part{text: o.spare[:0]})
+		o.spare = nil
+		last++
+	}
+	text := &o.queue[last].text
+	before := len(*text)
+	*text = f(*text)
+	o.unread += len(*text) - before
 	o.wakeLocked()
 }
 
-// wakeLocked is called when buf has grown or the end has come.
+// wakeLocked is called when the queue has grown or the end has come.
 func (o *output) wakeLocked() {
 	o.crowdLocked()
-	if len(o.buf) > 0 || o.closed {
+	if o.unread > 0 || o.closed {
 		o.work.Signal()
 	}
 }
 
-func (o *output) crowdLocked() { o.crowded.Store(o.waitingLocked() >= outputFull && !o.closed) }
+func (o *output) crowdLocked() { o.crowded.Store(o.unread >= outputFull && !o.closed) }
 
 // write has p written, now if the socket takes it. It keeps nothing of p.
 func (o *output) write(p []byte) {
@@ -96,10 +126,39 @@ func (o *output) write(p []byte) {
 	if o.closed {
 		return
 	}
-	if len(o.buf) == 0 && o.writing == 0 && o.direct != nil {
+	if o.unread == 0 && !o.writing && o.direct != nil {
 		p = p[o.tryWrite(p):]
 	}
-	o.buf = append(o.buf, p...)
+	if len(p) > 0 {
+		o.addLocked(func(dst []byte) []byte { return append(dst, p...) })
+	}
+}
+
+// reply has r written. buf is a buffer to do it with; it may have grown to the
+// size of a piece when it is returned.
+func (o *output) reply(r qmp.Reply, buf []byte) []byte {
+	size := 0
+	buf = r.AppendPieces(buf[:0], pieceSize, func(p []byte) []byte {
+		size += len(p)
+		return p[:0]
+	})
+	if size == 0 {
+		o.write(buf)
+	} else {
+		o.later(r, size+len(buf))
+	}
+	return buf[:0]
+}
+
+// later puts a reply of that size behind all that waits.
+func (o *output) later(r qmp.Reply, size int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.queue = append(o.queue, part{reply: &r, size: size})
+	o.unread += size
 	o.wakeLocked()
 }
 
@@ -136,24 +195,21 @@ func (o *output) event(f func(dst []byte) []byte, missed func(dst []byte, n int6
 	switch {
 	case o.closed:
 		return
-	case o.waitingLocked() > outputEvents:
+	case o.unread > outputEvents:
 		o.dropped++
 		return
 	case o.dropped > 0:
-		o.buf = missed(o.buf, o.dropped)
+		o.addLocked(func(dst []byte) []byte { return missed(dst, o.dropped) })
 		o.dropped = 0
 	}
-	o.buf = f(o.buf)
-	o.wakeLocked()
+	o.addLocked(f)
 }
-
-func (o *output) waitingLocked() int { return len(o.buf) + o.writing }
 
 // waiting returns how many bytes wait for the client.
 func (o *output) waiting() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.waitingLocked()
+	return o.unread
 }
 
 // full reports whether so much waits for the client that nothing more should
@@ -200,7 +256,7 @@ func (o *output) waitUntil(deadline int64) {
 
 // abortLocked gives the client up.
 func (o *output) abortLocked() {
-	o.closed, o.buf = true, nil
+	o.closed, o.queue, o.unread = true, nil, 0
 	o.conn.Close()
 	o.wakeLocked()
 	o.room.Broadcast()
@@ -209,48 +265,67 @@ func (o *output) abortLocked() {
 func (o *output) run(*sched.Thread) {
 	defer o.ended.Unpark()
 	defer o.conn.Close()
-	var spare []byte
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
-		for len(o.buf) == 0 && !o.closed {
+		for len(o.queue) == 0 && !o.closed {
 			o.work.Wait()
 		}
-		p := o.buf
-		if len(p) == 0 {
+		if len(o.queue) == 0 {
 			return
 		}
-		o.buf = spare[:0]
-		if err := o.send(p); err != nil {
+		next, buf := o.queue[0], o.spare
+		o.queue = slices.Delete(o.queue, 0, 1)
+		o.writing, o.spare = true, nil
+		o.mu.Unlock()
+		buf, err := o.send(next, buf)
+		o.mu.Lock()
+		o.writing = false
+		if err != nil {
 			o.abortLocked()
 			return
 		}
-		spare = p
-		if cap(spare) > keepBuffer {
-			spare = nil
+		if cap(buf) <= keepBuffer {
+			o.spare = buf[:0]
 		}
 	}
 }
 
-// send writes p in parts, so that there is room again as the client reads. It
-// gives o.mu up meanwhile.
-func (o *output) send(p []byte) (err error) {
-	o.writing = len(p)
-	for o.writing > 0 && err == nil {
-		part := p[len(p)-o.writing:]
-		part = part[:min(len(part), keepBuffer)]
-		o.mu.Unlock()
-		_, err = o.conn.Write(part)
-		o.mu.Lock()
-		o.writing -= len(part)
-		if o.crowdLocked(); !o.full() {
-			o.room.Broadcast()
+// send writes a part in pieces and returns a buffer to use again: that of the
+// part, or buf, in which a reply is written down.
+func (o *output) send(p part, buf []byte) (_ []byte, err error) {
+	if p.reply == nil {
+		for rest := p.text; len(rest) > 0 && err == nil; {
+			n := min(len(rest), pieceSize)
+			err = o.sendPiece(rest[:n])
+			rest = rest[n:]
 		}
+		return p.text, err
 	}
-	o.writing = 0
+	buf = p.reply.AppendPieces(buf[:0], pieceSize, func(piece []byte) []byte {
+		if err == nil {
+			err = o.sendPiece(piece)
+		}
+		return piece[:0]
+	})
+	if err == nil {
+		err = o.sendPiece(buf)
+	}
+	return buf, err
+}
+
+// sendPiece writes p and makes room for as much.
+func (o *output) sendPiece(p []byte) error {
+	_, err := o.conn.Write(p)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unread = max(0, o.unread-len(p)) // 0 once it was given up
+	if o.crowdLocked(); !o.full() {
+		o.room.Broadcast()
+	}
 	return err
 }
 
-// keepBuffer is the largest buffer kept for the next reply, and how much is
-// given to the connection at once.
-const keepBuffer = 64 << 10
+// keepBuffer is the largest buffer kept for the next part: a piece may be
+// larger than it should.
+const keepBuffer = 2 * pieceSize

@@ -39,8 +39,9 @@ type qmpClient struct {
 	out   *output
 	ctx   context.Context // ends when the client has gone
 	gone  context.CancelFunc
-	asker *sched.Thread // whose the BQL is while the reader answers
-	reply []byte        // the reader's, for its answers
+	asker *sched.Thread            // whose the BQL is while the reader answers
+	reply []byte                   // a buffer of the reader's, for its answers
+	inv   qmp.Invocation[*coro.Co] // the reader's, of the answer it is at
 
 	incoming chardev.Receiver // where descriptors come from
 	named    descriptor.Names // what getfd has taken
@@ -85,7 +86,7 @@ func (s *Set) serveQMP(conn io.ReadWriteCloser, pretty bool, monitor string) {
 }
 
 func (c *qmpClient) read(conn io.Reader) {
-	buf := make([]byte, readFirst)
+	buf, accept := make([]byte, readFirst), c.accept
 	for full := false; ; {
 		if full && len(buf) < readSize {
 			buf = make([]byte, readSize)
@@ -93,7 +94,7 @@ func (c *qmpClient) read(conn io.Reader) {
 		n, err := conn.Read(buf)
 		full = n == len(buf)
 		for p := buf[:n]; len(p) > 0; {
-			p = p[c.sess.Feed(p, c.accept):]
+			p = p[c.sess.Feed(p, accept):]
 			c.out.waitRoom()
 			if !c.waitRoom() {
 				return
@@ -121,12 +122,12 @@ func (c *qmpClient) waitRoom() bool {
 // else it is queued.
 func (c *qmpClient) accept(r qmp.Request) (more bool) {
 	if r.OOB {
-		c.out.write(c.sess.Prepare(c.ctx, r).Dispatch(nil))
+		c.say(c.sess.Prepare(c.ctx, r).Answer())
 		return !c.out.full()
 	}
 	if c.unoccupied() {
-		if inv := c.sess.Prepare(c.ctx, r); asks(inv) {
-			c.answer(inv)
+		if c.sess.PrepareIn(&c.inv, c.ctx, r); asks(&c.inv) {
+			c.answer(&c.inv)
 			return !c.out.full()
 		}
 	}
@@ -198,19 +199,20 @@ func (c *qmpClient) answered(q *request) {
 // dispatch is the client's dispatcher. When it ends, nothing more will be said.
 func (c *qmpClient) dispatch(co *coro.Co) {
 	defer c.out.finish()
+	var buf []byte
 	for {
 		q := c.next(co)
 		if q == nil {
 			return
 		}
-		c.out.write(c.run(co, q))
+		buf = c.out.reply(c.run(co, q), buf)
 		c.answered(q)
 		aio.MoveTo(co, c.set.m.Loop.IOHandler)
 	}
 }
 
 // run runs a request whose turn has come and returns the reply.
-func (c *qmpClient) run(co *coro.Co, q *request) (reply []byte) {
+func (c *qmpClient) run(co *coro.Co, q *request) (reply qmp.Reply) {
 	loop := c.set.m.Loop
 	ordinary := loop.IOHandler
 	if c.set.policy.everythingInMain() {
@@ -219,7 +221,7 @@ func (c *qmpClient) run(co *coro.Co, q *request) (reply []byte) {
 	}
 	defer q.cancel(nil)
 	if !q.inv.Coroutine() {
-		c.set.ordinary(co, ordinary, q.inv.Name(), func() { reply = q.inv.Dispatch(nil) })
+		c.set.ordinary(co, ordinary, q.inv.Name(), func() { reply = q.inv.Answer() })
 		return reply
 	}
 	aio.MoveTo(co, c.set.coroutineContext())

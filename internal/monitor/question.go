@@ -43,29 +43,28 @@ func (c *qmpClient) answer(inv *qmp.Invocation[*coro.Co]) {
 		return
 	}
 	defer c.endAnswer()
-	if inv.Name() == "" {
-		c.reply = inv.Dispatch(c.reply[:0])
-	} else {
-		c.reply = c.underBQL(inv)
-	}
-	c.out.write(c.reply)
-	if cap(c.reply) > keepBuffer {
-		c.reply = nil
+	switch name := inv.Name(); name {
+	case "":
+		c.say(inv.Answer())
+	case qmp.CapabilitiesName: // whose reply comes before the first event
+		c.underBQL(name, func() { c.say(inv.Answer()) })
+	default:
+		var r qmp.Reply
+		c.underBQL(name, func() { r = inv.Answer() })
+		c.say(r) // what it holds does not change any more
 	}
 }
 
-func (c *qmpClient) underBQL(inv *qmp.Invocation[*coro.Co]) (reply []byte) {
-	m, name := c.set.m, inv.Name()
+// say sends a reply of the reader's.
+func (c *qmpClient) say(r qmp.Reply) { c.reply = c.out.reply(r, c.reply) }
+
+func (c *qmpClient) underBQL(name string, f func()) {
+	m := c.set.m
 	m.BQL.Lock(c.asker, name)
 	defer m.BQL.Unlock(c.asker)
 	m.World.Note(sched.VerbEnters, name)
 	defer m.World.Note(sched.VerbLeaves, name)
-	reply = inv.Dispatch(c.reply[:0])
-	if name == qmp.CapabilitiesName { // whose reply comes before the first event
-		c.out.write(reply)
-		return reply[:0]
-	}
-	return reply
+	f()
 }
 
 func (c *qmpClient) beginAnswer(name string) bool {

@@ -100,7 +100,7 @@ func (c *qmpClient) beginLocked(q *request) {
 }
 
 // runCo runs a coroutine command in a scope that can be cancelled.
-func (c *qmpClient) runCo(co *coro.Co, q *request) []byte {
+func (c *qmpClient) runCo(co *coro.Co, q *request) qmp.Reply {
 	scope := co.Begin()
 	defer scope.End()
 	c.mu.Lock()
@@ -115,5 +115,5 @@ func (c *qmpClient) runCo(co *coro.Co, q *request) []byte {
 		q.scope = nil
 		c.mu.Unlock()
 	}()
-	return q.inv.DispatchCo(co, nil)
+	return q.inv.AnswerCo(co)
 }

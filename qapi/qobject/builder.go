@@ -15,7 +15,16 @@ type builder struct {
 	stack []frame
 	value any
 	err   *qerr.Error
+
+	recent [recents]any // strings that came lately, for they come again
 }
+
+// How many strings are remembered, and how long they may be: names of commands
+// and ids, so that a client that asks the same thing again costs no garbage.
+const (
+	recents   = 8
+	maxRecent = 32
+)
 
 // A frame is an object or array that is not closed yet.
 type frame struct {
@@ -130,9 +139,7 @@ func (b *builder) beginValue(kind state, text []byte) {
 	case tokenBracketOpen:
 		b.stack = append(b.stack, frame{})
 	case tokenString:
-		if s, ok := b.unquote(text); ok {
-			b.completeString(s)
-		}
+		b.text(text)
 	case tokenInteger, tokenFloat:
 		b.complete(number(kind, string(text)))
 	case tokenKeyword:
@@ -171,14 +178,38 @@ func (b *builder) close() {
 	}
 }
 
-// completeString is complete for a string, which may be a key; a key is never
-// boxed.
-func (b *builder) completeString(s string) {
+// text takes a string, which may be a key; a key is not boxed.
+func (b *builder) text(token []byte) {
+	body := token[1 : len(token)-1]
+	known := &b.recent[recentSlot(body)]
+	s, ok := (*known).(string)
+	fresh := !ok || s != string(body)
+	if fresh {
+		if s, ok = b.unquote(token); !ok {
+			return
+		}
+	}
 	if top := len(b.stack) - 1; top >= 0 && b.stack[top].want == wantKey {
 		b.stack[top].key, b.stack[top].want = s, wantColon
 		return
 	}
-	b.complete(s)
+	switch {
+	case !fresh:
+		b.complete(*known)
+	case len(body) <= maxRecent && s == string(body): // without escapes
+		*known = s
+		b.complete(*known)
+	default:
+		b.complete(s)
+	}
+}
+
+// recentSlot is where a string is remembered.
+func recentSlot(body []byte) int {
+	if len(body) == 0 {
+		return 0
+	}
+	return (len(body) + int(body[0]) + int(body[len(body)-1])) % recents
 }
 
 // complete puts a complete value where it belongs.

@@ -2,6 +2,7 @@ package qobject
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -269,5 +270,40 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	dst := make([]byte, 0, 1024)
 	if n := testing.AllocsPerRun(100, func() { dst = Append(dst[:0], v) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestPieces: a value in pieces is the value, and no piece is much larger than
+// asked for, whatever the value is made of.
+func TestPieces(t *testing.T) {
+	const size, slack = 256, 6*stringPiece + 64
+	long := strings.Repeat("a\"\x01\u20ac\U0001F600\xff\xe2\x82", 3000)
+	list := make([]any, 2000)
+	big := NewDict()
+	for i := range list {
+		list[i] = int64(i)
+		big.Set(fmt.Sprint("member", i), Members("a", []any{}, "b", "text"))
+	}
+	for name, v := range map[string]any{
+		"string": long, "list": list, "object": big, "encoded": Encoded(Encode(big)), "small": true,
+		"all": []any{long, list, big, Encoded(Encode(list)), []any{big, long}},
+	} {
+		for _, e := range []Encoder{{}, {Pretty: true, LineEnd: "\r\n"}} {
+			whole := string(e.Append(nil, v))
+			var got []byte
+			pieces := 0
+			e.PieceSize, e.Spill = size, func(p []byte) []byte {
+				if len(p) < size || len(p) > size+slack {
+					t.Errorf("%s: a piece of %d bytes", name, len(p))
+				}
+				pieces++
+				got = append(got, p...)
+				return p[:0]
+			}
+			got = append(got, e.Append(nil, v)...)
+			if string(got) != whole || pieces < len(whole)/(size+slack) {
+				t.Errorf("%s, pretty %v: %d bytes in %d pieces, want %d bytes", name, e.Pretty, len(got), pieces, len(whole))
+			}
+		}
 	}
 }

@@ -26,6 +26,9 @@ func EncodeList[T any](list []T, encode func(*T) any) []any {
 
 // NoMembers fails with QEMU's text if args, which may be nil, has a member.
 func NoMembers(args *qobject.Dict) error {
+	if args.Len() == 0 {
+		return nil
+	}
 	o := New(args, JSON).Object()
 	o.Close()
 	return o.Err()
