@@ -169,7 +169,7 @@ func (g *Graph) open(o Options) (*Node, error) {
 	if n.quiesce > 0 {
 		n.hurry()
 	}
-	n.told = n.Length()
+	n.told, n.openedReadOnly = n.Length(), n.readOnly
 	g.nodes[n.Name()] = n
 	g.order = append(g.order, n)
 	return n, nil

@@ -42,15 +42,16 @@ type drainer interface {
 
 // A Node is one driver instance in the graph. Its fields are under the BQL.
 type Node struct {
-	graph    *Graph
-	opts     Options
-	drv      driver
-	users    []*use           // who uses the node, oldest first
-	children []*use           // the nodes it uses
-	owned    bool             // made by blockdev-add or -blockdev, not for a parent
-	drive    string           // the id of the -drive it was made by
-	limits   *throttle.Member // of that -drive, whoever has it; else nil
-	readOnly bool
+	graph          *Graph
+	opts           Options
+	drv            driver
+	users          []*use           // who uses the node, oldest first
+	children       []*use           // the nodes it uses
+	owned          bool             // made by blockdev-add or -blockdev, not for a parent
+	drive          string           // the id of the -drive it was made by
+	limits         *throttle.Member // of that -drive, whoever has it; else nil
+	readOnly       bool
+	openedReadOnly bool // readOnly as it was when the driver opened
 
 	inFlight  int       // requests, and whatever else a drained section waits for
 	highest   int64     // see HighestWrite

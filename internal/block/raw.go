@@ -10,6 +10,7 @@ import (
 
 // raw is the format driver that passes its child through, or a slice of it.
 type raw struct {
+	n      *Node
 	file   *Node
 	offset int64
 	size   int64 // 0: to the end of the child
@@ -21,22 +22,27 @@ func (n *Node) openRaw() (driver, error) {
 		return nil, err
 	}
 	o := &n.opts
-	switch length := child.Length(); {
-	case o.Offset < 0 || o.Size < 0 || o.Offset > length:
-		err = qerr.New("Offset (%d) cannot be greater than size of the containing file (%d)", o.Offset, length)
-	case o.Size > length-o.Offset:
-		err = qerr.New("The sum of offset (%d) and size (%d) has to be smaller or equal to the  actual size of the containing file (%d)",
-			o.Offset, o.Size, length)
-	case o.Size%SectorSize != 0:
-		err = qerr.New("Specified size is not multiple of %d", SectorSize)
-	}
-	if err != nil {
+	if err := checkSlice(o, child.Length()); err != nil {
 		child.dropUnused()
 		return nil, err
 	}
-	d := &raw{file: child, offset: o.Offset, size: o.Size}
+	d := &raw{n: n, file: child, offset: o.Offset, size: o.Size}
 	need, share := d.childPermissions(0, AllPerms)
 	return d, n.nurse(child, need, share)
+}
+
+// checkSlice refuses a slice that is not in a child of some length.
+func checkSlice(o *Options, length int64) error {
+	switch {
+	case o.Offset < 0 || o.Size < 0 || o.Offset > length:
+		return qerr.New("Offset (%d) cannot be greater than size of the containing file (%d)", o.Offset, length)
+	case o.Size > length-o.Offset:
+		return qerr.New("The sum of offset (%d) and size (%d) has to be smaller or equal to the  actual size of the containing file (%d)",
+			o.Offset, o.Size, length)
+	case o.Size%SectorSize != 0:
+		return qerr.New("Specified size is not multiple of %d", SectorSize)
+	}
+	return nil
 }
 
 // childPermissions implements [format]: a slice stands on a child of fixed

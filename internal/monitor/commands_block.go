@@ -192,8 +192,10 @@ func nodeDict(n *block.Node) *qobject.Dict {
 			d.Set("read-zeroes", true)
 		}
 	case "raw":
-		if o.Offset != 0 || o.Size != 0 {
+		if o.Offset != 0 {
 			d.Set("offset", o.Offset)
+		}
+		if o.Size != 0 {
 			d.Set("size", o.Size)
 		}
 	case "throttle":

@@ -21,6 +21,19 @@ func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
 	return AddNode(h.m.Blocks, args)
 }
 
+// BlockdevReopen changes the options of nodes.
+func (h *handlers) BlockdevReopen(co *coro.Co, _ *qmp.Call, args *api.BlockdevReopenArgs) error {
+	var list []block.Options
+	for i := range args.Options {
+		o, err := nodeOptions(&args.Options[i])
+		if err != nil {
+			return err
+		}
+		list = append(list, *o)
+	}
+	return h.inMain(co, func() error { return h.m.Blocks.Reopen(co, list) })
+}
+
 func (h *handlers) BlockdevDel(co *coro.Co, _ *qmp.Call, args *api.BlockdevDelArgs) error {
 	return h.inMain(co, func() error { return h.m.Blocks.DeleteCo(co, args.NodeName) })
 }

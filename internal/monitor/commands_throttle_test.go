@@ -86,6 +86,15 @@ func TestThrottling(t *testing.T) {
 		{"human-monitor-command", `{"command-line":"block_set_io_throttle nope 0 0 0 0 0 0"}`, `"Error: Device 'nope' not found\r\n"`, ""},
 		{"human-monitor-command", `{"command-line":"block_set_io_throttle /machine/peripheral/v/virtio-backend 1 1 0 0 0 0"}`, `"Error: ` + both + `\r\n"`, ""},
 
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","file":"n","throttle-group":"h"}]}`, "", "node-name not specified"},
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"nope","file":"n","throttle-group":"h"}]}`, "", "Failed to find node with node-name='nope'"},
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"t","file":"n","throttle-group":"nope"}]}`, "", "Throttle group 'nope' does not exist"},
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"t","throttle-group":"h"}]}`, "", "Parameter 'options[0].file' is missing"},
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"t","file":"n","throttle-group":"h"}]}`, `{}`, ""},
+		{"object-del", `{"id":"g"}`, `{}`, ""},
+		{"object-del", `{"id":"h"}`, "", "object 'h' is in use, can not be deleted"},
+		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"t","file":"n","throttle-group":"h","read-only":true}]}`, "", "Read-only block node 't' cannot support read-write users"},
+
 		{"block-latency-histogram-set", `{"id":"v"}`, "", "Device does not have a block device backend"},
 		{"block-latency-histogram-set", `{"id":` + back + `,"boundaries":[20,10]}`, "", "Device '/machine/peripheral/v/virtio-backend' set read boundaries fail"},
 		{"block-latency-histogram-set", `{"id":` + back + `,"boundaries":[]}`, `{}`, ""},

@@ -25,3 +25,8 @@ func (c Client) XDebugQueryBlockGraph(ctx context.Context) (*XDbgBlockGraph, err
 	r := DecodeXDbgBlockGraph(in)
 	return &r, misread("x-debug-query-block-graph", in.Err())
 }
+
+// BlockdevReopen calls blockdev-reopen.
+func (c Client) BlockdevReopen(ctx context.Context, args *BlockdevReopenArgs) error {
+	return c.Execute(ctx, "blockdev-reopen", args, nil)
+}

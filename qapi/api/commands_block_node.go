@@ -116,6 +116,42 @@ func (x *BlockLatencyHistogramSetArgs) put(d *qobject.Dict) {
 	}
 }
 
+// BlockdevReopenArgs holds the arguments of blockdev-reopen.
+type BlockdevReopenArgs struct {
+	// the nodes' options, complete: what is absent has its default
+	Options []BlockdevOptions
+}
+
+// DecodeBlockdevReopenArgs decodes a BlockdevReopenArgs; see package visit for errors.
+func DecodeBlockdevReopenArgs(v visit.Value) (x BlockdevReopenArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevReopenArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevReopenArgs(in)
+	return in.Err()
+}
+
+func (x *BlockdevReopenArgs) take(o *visit.Object) {
+	x.Options = visit.List(o.Need("options"), DecodeBlockdevOptions)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockdevReopenArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockdevReopenArgs) put(d *qobject.Dict) {
+	d.Set("options", visit.EncodeList(x.Options, (*BlockdevOptions).QObject))
+}
+
 // BlockNodeCommands is the part of Commands that block-node.json defines.
 type BlockNodeCommands interface {
 	// BlockSetWriteThreshold: Has the next write reported that goes beyond an offset of a node.
@@ -135,6 +171,11 @@ type BlockNodeCommands interface {
 	//
 	// Since QEMU 4.0.
 	XDebugQueryBlockGraph(call *qmp.Call) (*XDbgBlockGraph, error)
+
+	// BlockdevReopen: Changes the options of nodes, all of them or none.
+	//
+	// Since QEMU 6.1.
+	BlockdevReopen(co *coro.Co, call *qmp.Call, args *BlockdevReopenArgs) error
 }
 
 func tableBlockNode(impl BlockNodeCommands) []qmp.Command[*coro.Co] {
@@ -175,6 +216,18 @@ func tableBlockNode(impl BlockNodeCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return r.QObject(), nil
+			},
+		},
+		{
+			Name:    "blockdev-reopen",
+			Options: qmp.AllowPreconfig | qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockdevReopenArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockdevReopen(co, call, &arg)
 			},
 		},
 	}
