@@ -31,7 +31,7 @@ func (p properties) Property(name string) *qom.Property {
 
 // Register enters the types.
 func Register(t *qom.Types) error {
-	return t.Add(
+	return t.Add(append(securityTypes(),
 		qom.Type{Name: backendType, Parent: "object", Abstract: true, Class: memoryClass(backendType)},
 		qom.Type{Name: memoryType, Parent: backendType, Class: memoryClass(memoryType)},
 		qom.Type{Name: fileType, Parent: backendType, Class: fileClass()},
@@ -44,5 +44,5 @@ func Register(t *qom.Types) error {
 		qom.Type{Name: throttleType, Parent: "object", Class: throttleClass()},
 		qom.Type{Name: "event-loop-base", Parent: "object", Abstract: true},
 		qom.Type{Name: iothreadType, Parent: "event-loop-base", Class: iothreadClass()},
-	)
+	)...)
 }

@@ -13,12 +13,13 @@
 // that, and can also serve all clients at once, which is what our QMP does.
 //
 // Goroutines: all are threads of the [sched.World]: one a chardev that accepts
-// or connects, one a connection, one more for a Port's output; and a short one of
-// package context when a device that is being made is given up.
+// or connects, one a connection, one more for a Port's output; for a server that
+// speaks TLS one that accepts, and one a handshake; and a short one of package
+// context when a device that is being made is given up.
 // [Chardev.Detach] and [Chardev.Close] end and join them; so they must not be
 // called from a connection's function.
 //
-// Locks: a Set's comes before a Chardev's, that of a Mux's frontend before the
+// Locks: a Set's comes before a Chardev's, a TLS server's greeter's too, that of a Mux's frontend before the
 // Mux's, and that before its connections'; a shared device's, a Port's and a ring's
 // are leaves. No callback runs under one. Making a device may block (it connects,
 // it resolves names, it waits for its client), Close waits for output to drain for

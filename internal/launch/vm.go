@@ -91,7 +91,7 @@ func (vm *VM) build() error {
 	vm.Machine = m
 	m.Locked("actions", func() { monitor.SetActions(m, &p.actions) })
 	vm.chardevs = chardev.NewSet(m.World, chardev.SetConfig{
-		Host: chardev.Host{Terminal: vm.options.Terminal, Files: m.Files}, Exit: vm.terminate, Inform: vm.options.Warn,
+		Host: chardev.Host{Terminal: vm.options.Terminal, Files: m.Files, Objects: monitor.SocketObjects(m)}, Exit: vm.terminate, Inform: vm.options.Warn,
 	})
 	vm.Monitors, err = monitor.New(m, monitor.Config{
 		Version:  qmp.Version{Major: qemuMajor, Minor: qemuMinor, Micro: qemuMicro, Package: "backplane " + Version},

@@ -90,6 +90,9 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 		}
 		return &s.Object, nil
 	}
+	if made, err := newSecurity(m, o); made != nil || err != nil {
+		return made, err
+	}
 	return nil, qerr.New("Parameter 'qom-type' does not accept value '%s'", o.QomType)
 }
 

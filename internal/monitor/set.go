@@ -107,7 +107,7 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 		formats: hmp.NewFormatDefaults(),
 	}
 	if s.config.Chardevs == nil {
-		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Host: chardev.Host{Files: m.Files}, Exit: func() {}, Inform: m.Warn})
+		s.config.Chardevs = chardev.NewSet(m.World, chardev.SetConfig{Host: chardev.Host{Files: m.Files, Objects: SocketObjects(m)}, Exit: func() {}, Inform: m.Warn})
 		s.ownChardevs = true
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -758,6 +758,12 @@ type ObjectType string
 
 // The values of ObjectType.
 const (
+	// rules about who may come in
+	ObjectTypeAuthzList ObjectType = "authz-list"
+	// the same in a file
+	ObjectTypeAuthzListfile ObjectType = "authz-listfile"
+	// who may come in
+	ObjectTypeAuthzSimple ObjectType = "authz-simple"
 	// a thread that serves devices
 	ObjectTypeIothread ObjectType = "iothread"
 	// memory for the guest that is a file
@@ -774,9 +780,14 @@ const (
 	ObjectTypeSecret ObjectType = "secret"
 	// disks that share limits
 	ObjectTypeThrottleGroup ObjectType = "throttle-group"
+	// certificates for TLS
+	ObjectTypeTlsCredsX509 ObjectType = "tls-creds-x509"
 )
 
 var valuesOfObjectType = [...]ObjectType{
+	ObjectTypeAuthzList,
+	ObjectTypeAuthzListfile,
+	ObjectTypeAuthzSimple,
 	ObjectTypeIothread,
 	ObjectTypeMemoryBackendFile,
 	ObjectTypeMemoryBackendMemfd,
@@ -785,6 +796,7 @@ var valuesOfObjectType = [...]ObjectType{
 	ObjectTypeRngRandom,
 	ObjectTypeSecret,
 	ObjectTypeThrottleGroup,
+	ObjectTypeTlsCredsX509,
 }
 
 // ObjectTypeValues returns the values of ObjectType in the order of the schema.
@@ -801,6 +813,12 @@ type ObjectOptions struct {
 	QomType ObjectType
 	// its id
 	Id string
+	// set iff QomType is "authz-list"
+	AuthzList *AuthZListProperties
+	// set iff QomType is "authz-listfile"
+	AuthzListfile *AuthZListFileProperties
+	// set iff QomType is "authz-simple"
+	AuthzSimple *AuthZSimpleProperties
 	// set iff QomType is "iothread"
 	Iothread *IothreadProperties
 	// set iff QomType is "memory-backend-file"
@@ -817,6 +835,8 @@ type ObjectOptions struct {
 	Secret *SecretProperties
 	// set iff QomType is "throttle-group"
 	ThrottleGroup *ThrottleGroupProperties
+	// set iff QomType is "tls-creds-x509"
+	TlsCredsX509 *TlsCredsX509Properties
 }
 
 // DecodeObjectOptions decodes a ObjectOptions; see package visit for errors.
@@ -838,6 +858,15 @@ func (x *ObjectOptions) take(o *visit.Object) {
 	x.QomType = DecodeObjectType(o.Need("qom-type"))
 	x.Id = o.Need("id").Str()
 	switch x.QomType {
+	case ObjectTypeAuthzList:
+		x.AuthzList = new(AuthZListProperties)
+		x.AuthzList.take(o)
+	case ObjectTypeAuthzListfile:
+		x.AuthzListfile = new(AuthZListFileProperties)
+		x.AuthzListfile.take(o)
+	case ObjectTypeAuthzSimple:
+		x.AuthzSimple = new(AuthZSimpleProperties)
+		x.AuthzSimple.take(o)
 	case ObjectTypeIothread:
 		x.Iothread = new(IothreadProperties)
 		x.Iothread.take(o)
@@ -862,6 +891,9 @@ func (x *ObjectOptions) take(o *visit.Object) {
 	case ObjectTypeThrottleGroup:
 		x.ThrottleGroup = new(ThrottleGroupProperties)
 		x.ThrottleGroup.take(o)
+	case ObjectTypeTlsCredsX509:
+		x.TlsCredsX509 = new(TlsCredsX509Properties)
+		x.TlsCredsX509.take(o)
 	}
 }
 
@@ -876,6 +908,12 @@ func (x *ObjectOptions) put(d *qobject.Dict) {
 	d.Set("qom-type", string(x.QomType))
 	d.Set("id", x.Id)
 	switch x.QomType {
+	case ObjectTypeAuthzList:
+		x.AuthzList.put(d)
+	case ObjectTypeAuthzListfile:
+		x.AuthzListfile.put(d)
+	case ObjectTypeAuthzSimple:
+		x.AuthzSimple.put(d)
 	case ObjectTypeIothread:
 		x.Iothread.put(d)
 	case ObjectTypeMemoryBackendFile:
@@ -892,5 +930,7 @@ func (x *ObjectOptions) put(d *qobject.Dict) {
 		x.Secret.put(d)
 	case ObjectTypeThrottleGroup:
 		x.ThrottleGroup.put(d)
+	case ObjectTypeTlsCredsX509:
+		x.TlsCredsX509.put(d)
 	}
 }
