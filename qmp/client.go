@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 
@@ -34,10 +35,12 @@ type Client struct {
 	greeted  chan struct{}
 	oob      bool // set before NewClient returns, constant since
 
-	outgoing chan []byte // lines for the writer; as large as the places are many
+	outgoing chan message // lines for the writer; as large as the places are many
 	sender   *sender
 	inBand   chan struct{} // places for commands under way
 	outBand  chan struct{} // the same for out-of-band commands
+	// filesTurn is the one place of commands with files.
+	filesTurn chan struct{}
 
 	mu      sync.Mutex
 	pending map[int64]*pendingCall
@@ -54,6 +57,23 @@ type Client struct {
 type pendingCall struct {
 	reply chan *qobject.Dict // of capacity one
 	place chan struct{}
+	turn  chan struct{} // nil without files
+}
+
+// answered gives back what the call had to wait for.
+func (p *pendingCall) answered() {
+	<-p.place
+	if p.turn != nil {
+		<-p.turn
+	}
+}
+
+// A request is how a command is to be sent.
+type request struct {
+	verb  string
+	place chan struct{}
+	turn  chan struct{} // filesTurn if it has files, else nil
+	files []*os.File    // closed when they have been sent
 }
 
 // Dial connects to a QMP server, as net.Dialer does, and negotiates: see
@@ -101,15 +121,16 @@ func NewClient(ctx context.Context, conn io.ReadWriteCloser) (*Client, error) {
 // newClient returns a client that does nothing yet.
 func newClient(conn io.ReadWriteCloser) *Client {
 	return &Client{
-		conn:     conn,
-		events:   newEventLog(),
-		greeted:  make(chan struct{}),
-		outgoing: make(chan []byte, 2*MaxQueue),
-		inBand:   make(chan struct{}, MaxQueue),
-		outBand:  make(chan struct{}, MaxQueue),
-		pending:  map[int64]*pendingCall{},
-		done:     make(chan struct{}),
-		sender:   newSender(conn),
+		conn:      conn,
+		events:    newEventLog(),
+		greeted:   make(chan struct{}),
+		outgoing:  make(chan message, 2*MaxQueue),
+		inBand:    make(chan struct{}, MaxQueue),
+		outBand:   make(chan struct{}, MaxQueue),
+		filesTurn: make(chan struct{}, 1),
+		pending:   map[int64]*pendingCall{},
+		done:      make(chan struct{}),
+		sender:    newSender(conn),
 	}
 }
 
@@ -191,7 +212,7 @@ func (o outOfBand) Execute(ctx context.Context, command string, args, result any
 // name. When ctx ends Execute returns, but the server may still run the
 // command.
 func (c *Client) Execute(ctx context.Context, command string, args, result any) error {
-	return c.call(ctx, "execute", c.inBand, command, args, result)
+	return c.call(ctx, request{verb: "execute", place: c.inBand}, command, args, result)
 }
 
 // ExecuteOOB is Execute past the commands under way. It fails if the server
@@ -200,11 +221,11 @@ func (c *Client) ExecuteOOB(ctx context.Context, command string, args, result an
 	if !c.oob {
 		return fmt.Errorf("%s: the server does not offer out-of-band execution", command)
 	}
-	return c.call(ctx, "exec-oob", c.outBand, command, args, result)
+	return c.call(ctx, request{verb: "exec-oob", place: c.outBand}, command, args, result)
 }
 
-func (c *Client) call(ctx context.Context, verb string, place chan struct{}, command string, args, result any) error {
-	v, err := c.roundTrip(ctx, verb, place, command, args)
+func (c *Client) call(ctx context.Context, r request, command string, args, result any) error {
+	v, err := c.roundTrip(ctx, r, command, args)
 	if err == nil && result != nil {
 		err = qobject.Decode(v, result)
 	}
@@ -215,39 +236,67 @@ func (c *Client) call(ctx context.Context, verb string, place chan struct{}, com
 }
 
 // roundTrip sends a command and returns what its reply holds.
-func (c *Client) roundTrip(ctx context.Context, verb string, place chan struct{}, command string, args any) (any, error) {
-	message := qobject.Members(verb, command)
+func (c *Client) roundTrip(ctx context.Context, r request, command string, args any) (any, error) {
+	sent := false
+	defer func() {
+		if !sent {
+			closeFiles(r.files)
+		}
+	}()
+	m := qobject.Members(r.verb, command)
 	if v, err := qobject.From(args); err != nil {
 		return nil, err
 	} else if d, ok := v.(*qobject.Dict); ok {
-		message.Set("arguments", d)
+		m.Set("arguments", d)
 	} else if v != nil {
 		return nil, fmt.Errorf("arguments are a %s and not an object", qobject.KindOf(v))
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	select {
-	case place <- struct{}{}:
-	case <-c.done:
-		return nil, c.Err()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := c.admit(ctx, r); err != nil {
+		return nil, err
 	}
-	call := c.register(message, place)
-	line := append(qobject.Append(nil, message), '\n')
-	if !c.sender.try(line) {
+	call := c.register(m, r)
+	line := append(qobject.Append(nil, m), '\n')
+	if len(r.files) > 0 || !c.sender.try(line) {
 		select {
-		case c.outgoing <- line: // there is room, for a place is ours
+		case c.outgoing <- message{line, r.files}: // there is room, for a place is ours
+			sent = true
 		case <-c.done:
 		}
 	}
 	return c.await(ctx, call)
 }
 
+// admit waits until the request may be sent.
+func (c *Client) admit(ctx context.Context, r request) error {
+	if r.turn != nil { // first, so that those who wait for it leave the places to others
+		if err := c.enter(ctx, r.turn); err != nil {
+			return err
+		}
+	}
+	err := c.enter(ctx, r.place)
+	if err != nil && r.turn != nil {
+		<-r.turn
+	}
+	return err
+}
+
+func (c *Client) enter(ctx context.Context, place chan struct{}) error {
+	select {
+	case place <- struct{}{}:
+		return nil
+	case <-c.done:
+		return c.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // register gives the message its id and notes who waits for the reply.
-func (c *Client) register(message *qobject.Dict, place chan struct{}) *pendingCall {
-	call := &pendingCall{reply: make(chan *qobject.Dict, 1), place: place}
+func (c *Client) register(message *qobject.Dict, r request) *pendingCall {
+	call := &pendingCall{reply: make(chan *qobject.Dict, 1), place: r.place, turn: r.turn}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastID++

@@ -53,14 +53,14 @@ func (c *Client) read() {
 // up without leaving half a line behind.
 func (c *Client) write() {
 	for {
-		var line []byte
+		var m message
 		select {
-		case line = <-c.outgoing:
+		case m = <-c.outgoing:
 		case <-c.sender.kick:
 		case <-c.done:
 			return
 		}
-		if err := c.sender.write(line); err != nil {
+		if err := c.sender.write(m); err != nil {
 			c.fail(err)
 			return
 		}
@@ -138,7 +138,7 @@ func (c *Client) receiveReply(d *qobject.Dict) error {
 		return fmt.Errorf("it answered %d, which was not asked", id)
 	}
 	call.reply <- d
-	<-call.place
+	call.answered()
 	return nil
 }
 

@@ -3,9 +3,17 @@ package qmp
 import (
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 )
+
+// A message is a line, and the files that go with it, which are closed when
+// they have been sent.
+type message struct {
+	line  []byte
+	files []*os.File
+}
 
 // A sender writes a client's lines to its connection, each in one piece. A
 // socket that takes a line at once gets it from the caller itself, which saves
@@ -59,20 +67,30 @@ func (s *sender) try(line []byte) bool {
 	return true
 }
 
-// write writes what is left of an earlier line, and then line. It is the
-// writer's.
-func (s *sender) write(line []byte) error {
+func (s *sender) writeMessage(m message) (err error) {
+	switch {
+	case len(m.files) > 0:
+		err = sendWithFiles(s.conn, m.line, m.files)
+	case len(m.line) > 0:
+		_, err = s.conn.Write(m.line)
+	}
+	return err
+}
+
+// write writes what is left of an earlier line, and then m. It is the writer's.
+func (s *sender) write(m message) error {
 	s.mu.Lock()
 	rest := s.rest
 	s.busy = true
 	s.mu.Unlock()
-	for _, p := range [][]byte{rest, line} {
-		if len(p) == 0 {
-			continue
-		}
-		if _, err := s.conn.Write(p); err != nil {
+	defer closeFiles(m.files)
+	if len(rest) > 0 {
+		if _, err := s.conn.Write(rest); err != nil {
 			return err
 		}
+	}
+	if err := s.writeMessage(m); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.busy, s.rest = false, nil
