@@ -145,6 +145,7 @@ func (m *Machine) makeTrees() {
 		Deleted:     func(id, path string) { m.emit(DeviceDeleted{ID: id, Path: path}) },
 		UnplugError: func(id, path string) { m.emit(DeviceUnplugError{ID: id, Path: path}) },
 	})
+	qdev.AddRegion(m.QOM.Container("/machine/unattached"), m.Memory)
 }
 
 // Locked runs f under the BQL on a thread identity made for it, for callers

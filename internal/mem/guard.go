@@ -14,6 +14,9 @@ type Owner interface {
 	IOGuard() *Guard
 }
 
+// Keeper is an Owner that is told of its regions as they are made.
+type Keeper interface{ Keep(r *Region) }
+
 // A Guard keeps I/O out of a device whose callback is running: a device that
 // by DMA reaches its own registers would otherwise run inside itself. The zero
 // Guard is ready to use; it is guarded by the BQL.

@@ -49,6 +49,9 @@ type Region struct {
 	aliases []*Region // in the map, onto this region, and not asleep
 	asleep  *Region   // see Region.rest
 
+	// Tag is the [Keeper]'s, to find what it made of the region.
+	Tag any
+
 	view   *view           // the flat view rooted here, if an address space uses it
 	spaces []*AddressSpace // whose root this is
 }
@@ -64,7 +67,11 @@ func (m *Map) newRegion(kind Kind, owner Owner, name string, size uint64) *Regio
 	if size == 0 {
 		panic(fmt.Sprintf("mem: region %q of size 0", name))
 	}
-	return &Region{m: m, name: name, kind: kind, owner: owner, last: lastOf(size), enabled: true}
+	r := &Region{m: m, name: name, kind: kind, owner: owner, last: lastOf(size), enabled: true}
+	if k, ok := owner.(Keeper); ok {
+		k.Keep(r)
+	}
+	return r
 }
 
 func lastOf(size uint64) uint64 {

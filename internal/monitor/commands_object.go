@@ -5,6 +5,7 @@ import (
 
 	"github.com/backplane-vm/backplane/internal/backend"
 	"github.com/backplane-vm/backplane/internal/machine"
+	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -49,6 +50,9 @@ func AddObject(m *machine.Machine, o *api.ObjectOptions) error {
 		return err
 	}
 	defer made.Unref() // the tree's reference stays
+	if b, ok := made.Self().(*backend.Memory); ok {
+		qdev.AddRegion(made, b.Region())
+	}
 	return objects(m).AddChild(o.Id, made)
 }
 

@@ -17,6 +17,19 @@ type Bridge struct {
 	io        window
 	mem       window
 	pref      window
+	vga       [3]window // see vgaRanges
+}
+
+// vgaRanges are where a bridge that forwards VGA lets accesses through (PCI-to-PCI
+// Bridge 1.2 §3.2.5.18): the ports, low and high, and the frame buffer.
+var vgaRanges = [...]struct {
+	name string
+	io   bool
+	at   config.Window
+}{
+	{"pci_bridge_vga_io_lo", true, config.Window{Base: 0x3b0, Limit: 0x3bb}},
+	{"pci_bridge_vga_io_hi", true, config.Window{Base: 0x3c0, Limit: 0x3df}},
+	{"pci_bridge_vga_mem", false, config.Window{Base: 0xa0000, Limit: 0xbffff}},
 }
 
 // window is a range of the secondary bus that shows on the primary one.
@@ -34,9 +47,16 @@ func newBridge(f *Function) *Bridge {
 		io:     m.Container(owner, "pci_bridge_io", ioSpaceSize),
 		link:   f.spec.Express,
 	}
-	b.mem.alias = m.Alias(owner, "pci_bridge_mem", b.secondary.mem, 0, 1)
 	b.pref.alias = m.Alias(owner, "pci_bridge_pref_mem", b.secondary.mem, 0, 1)
+	b.mem.alias = m.Alias(owner, "pci_bridge_mem", b.secondary.mem, 0, 1)
 	b.io.alias = m.Alias(owner, "pci_bridge_io", b.secondary.io, 0, 1)
+	for i, v := range vgaRanges {
+		target := b.secondary.mem
+		if v.io {
+			target = b.secondary.io
+		}
+		b.vga[i].alias = m.Alias(owner, v.name, target, v.at.Base, v.at.Limit-v.at.Base+1)
+	}
 	return b
 }
 
@@ -62,6 +82,7 @@ func (b *Bridge) written(touched func(reg, n int) bool, control uint16) {
 		b.moveWindows()
 	}
 	if touched(config.RegBridgeControl, 2) {
+		b.moveWindows()
 		now := b.f.Space.Word(config.RegBridgeControl)
 		if now&^control&config.BridgeControlReset != 0 {
 			b.secondary.Reset()
@@ -91,6 +112,14 @@ func (b *Bridge) moveWindows() {
 	b.mem.place(bus.mem, s.MemWindow(), cmd&config.CommandMemory != 0)
 	b.pref.place(bus.mem, s.PrefWindow(), cmd&config.CommandMemory != 0)
 	b.io.place(bus.io, s.IOWindow(), cmd&config.CommandIO != 0)
+	forward := s.Word(config.RegBridgeControl)&config.BridgeControlVGA != 0
+	for i, v := range vgaRanges {
+		in, space := bus.mem, uint16(config.CommandMemory)
+		if v.io {
+			in, space = bus.io, config.CommandIO
+		}
+		b.vga[i].place(in, v.at, forward && cmd&space != 0)
+	}
 }
 
 // close closes the windows, before the bridge leaves its bus.
@@ -98,7 +127,7 @@ func (b *Bridge) close() {
 	m := b.f.spec.Map
 	m.Begin()
 	defer m.Commit()
-	for _, w := range []*window{&b.mem, &b.pref, &b.io} {
+	for _, w := range []*window{&b.mem, &b.pref, &b.io, &b.vga[0], &b.vga[1], &b.vga[2]} {
 		w.place(nil, config.Window{}, false)
 	}
 }

@@ -61,7 +61,8 @@ type Function struct {
 
 	express int // offset of the PCI Express capability, or 0
 
-	busMaster *mem.Region // enabled while the function may do DMA
+	reach     *mem.Region // what the function's DMA can reach
+	busMaster *mem.Region // all of that, enabled while the function may do DMA
 	dma       *mem.AddressSpace
 }
 
@@ -72,7 +73,8 @@ func NewFunction(spec Spec) *Function {
 	if spec.Express {
 		size = config.SizeExpress
 	}
-	f := &Function{spec: spec, Space: config.New(size), power: true}
+	f := &Function{spec: spec, Space: config.New(size), power: true,
+		reach: spec.Map.Container(spec.Owner, "bus master container", mem.Whole)}
 	if spec.Bridge {
 		f.Space.InitBridge(spec.Identity)
 		f.bridge = newBridge(f)
@@ -123,11 +125,10 @@ func (f *Function) attach(b *Bus, n Devfn) {
 		f.bridge.secondary.host = b.host
 	}
 	m := f.spec.Map
-	container := m.Container(f.spec.Owner, "bus master container", mem.Whole)
 	f.busMaster = m.Alias(f.spec.Owner, "bus master", b.host.system, 0, mem.Whole)
 	f.busMaster.SetEnabled(false)
-	container.Add(0, f.busMaster)
-	f.dma = m.NewAddressSpace(f.spec.Name, container)
+	f.reach.Add(0, f.busMaster)
+	f.dma = m.NewAddressSpace(f.spec.Name, f.reach)
 	f.Space.Seal()
 	f.refresh()
 }
@@ -138,7 +139,7 @@ func (f *Function) detach() {
 	f.intx = false
 	f.drive()
 	f.unmap()
-	f.busMaster.SetEnabled(false)
+	f.reach.Remove(f.busMaster)
 	f.dma.Close()
 	f.bus, f.dma = nil, nil
 }

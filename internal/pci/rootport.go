@@ -39,6 +39,10 @@ const hotplugVector = 0
 
 // Realize implements qdev.Realizer.
 func (p *RootPort) Realize() error {
+	var undo qdev.Cleanup
+	defer undo.Run()
+	p.Tree().InitBus(&p.bus.Bus, &p.bus, p, "PCIE", p.ID())
+	undo.Add(func() { p.Tree().DropBus(&p.bus.Bus) })
 	f, err := p.NewFunction(Spec{Identity: portIdentity, Bridge: true, Express: true,
 		Link: LinkOptions{Errors: true}, OnWrite: p.written})
 	if err != nil {
@@ -46,8 +50,7 @@ func (p *RootPort) Realize() error {
 	}
 	host := p.object().host
 	key := slotKey{p.Chassis, p.SlotNumber}
-	var undo qdev.Cleanup
-	defer undo.Run()
+	p.bus.bus, p.bus.host = f.Bridge().SecondaryBus(), host
 	if err := p.layOut(f); err != nil {
 		return err
 	}
@@ -64,8 +67,6 @@ func (p *RootPort) Realize() error {
 	if err := p.Attach(); err != nil {
 		return err
 	}
-	p.bus.bus, p.bus.host = f.Bridge().SecondaryBus(), host
-	p.Tree().InitBus(&p.bus.Bus, &p.bus, p, "PCIE", p.ID())
 	if p.Hotplug {
 		p.bus.SetHotplugHandler(p)
 	}

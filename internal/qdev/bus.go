@@ -122,6 +122,10 @@ func (b *Bus) detach(d *Base) {
 	b.tree.rcu.Call(d.Unref)
 }
 
+// DropBus undoes [Tree.InitBus] for a bus without devices, when the device whose
+// bus it is does not come to life.
+func (t *Tree) DropBus(b *Bus) { b.drop() }
+
 // drop takes b, which is empty, out of the tree.
 func (b *Bus) drop() {
 	same := b.tree.buses[b.name]

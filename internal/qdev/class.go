@@ -70,6 +70,7 @@ func NewRegistry() *Registry {
 		qom.Type{Name: "device", Parent: "object", Abstract: true},
 		qom.Type{Name: "bus", Parent: "object", Abstract: true, Class: busClass{}},
 		qom.Type{Name: "System", Parent: "bus", Class: busClass{}},
+		qom.Type{Name: "memory-region", Parent: "object", Class: regionClass{}},
 	))
 	r.classes["device"] = &Class{Name: "device", Abstract: true}
 	must(r.Add(&Class{Name: "sys-bus-device", Abstract: true, BusType: "System"}))

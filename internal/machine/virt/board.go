@@ -163,6 +163,7 @@ func (b *Board) addMemory() (err error) {
 	if b.rom, err = m.Map.ROM(nil, "riscv_virt_board.mrom", mromSize); err != nil {
 		return err
 	}
+	qdev.AddRegion(m.QOM.Container("/machine/unattached"), b.rom)
 	b.ram.OnWrite(func(off, n uint64) { b.memory.Written(dramBase+off, n) })
 	m.Memory.Add(dramBase, b.ram)
 	m.Memory.Add(mromBase, b.rom)
@@ -201,6 +202,7 @@ func (b *Board) mainMemory() (*backend.Memory, error) {
 		return nil, err
 	}
 	defer main.Unref()
+	qdev.AddRegion(&main.Object, main.Region())
 	if err := objects.AddChild(DefaultRAM, &main.Object); err != nil {
 		return nil, err
 	}

@@ -64,9 +64,10 @@ const (
 
 // Bits of a bridge's window and control registers.
 const (
-	PrefetchWindow64         = 0x0001 // in both low prefetchable registers
-	BridgeControlReset       = 0x0040
-	bridgeControlWritable    = 0x005f // parity to VGA, and secondary reset
+	PrefetchWindow64      = 0x0001 // in both low prefetchable registers
+	BridgeControlVGA      = 0x0008
+	BridgeControlReset    = 0x0040
+	bridgeControlWritable = 0x005f // parity to VGA, and secondary reset
 )
 
 // Identity is what a header says about a function and never changes.
