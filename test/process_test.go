@@ -170,3 +170,21 @@ func (p *process) exists(name string) bool {
 	_, err := os.Stat(p.path(name))
 	return err == nil
 }
+
+// A syncBuffer takes what a program says while others look at it.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
