@@ -274,10 +274,10 @@ func TestFilesOfSets(t *testing.T) {
 	}
 	p.Write([]byte("text"))
 	for option, want := range map[string]string{
-		"file,id=x,path=/dev/fdset/7":                         "Could not open '/dev/fdset/7': No such file or directory",
-		"file,id=x,path=/dev/fdset/q":                         "Could not open '/dev/fdset/q': Invalid argument",
-		"file,id=x,path=" + path + ",input-path=/dev/fdset/0": "Could not open '/dev/fdset/0': Permission denied",
-		"null,id=x,logfile=/dev/fdset/7":                      "Failed to find fdset /dev/fdset/7",
+		"file,id=x,path=/dev/fdset/7":                          "Could not open '/dev/fdset/7': No such file or directory",
+		"file,id=x,path=/dev/fdset/q":                          "Could not open '/dev/fdset/q': Invalid argument",
+		"file,id=x,path=" + path + "2,input-path=/dev/fdset/0": "Could not open '/dev/fdset/0': Permission denied",
+		"null,id=x,logfile=/dev/fdset/7":                       "Failed to find fdset /dev/fdset/7",
 	} {
 		if err := s.add(option); text(err) != want {
 			t.Errorf("%s: %v, want %q", option, err, want)
