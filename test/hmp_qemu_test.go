@@ -41,7 +41,10 @@ var humanLines = []string{
 	"sum", "sum 1", "sum -1 1", "sum 1 2 3", "sum 0x100000000 1", "memsave x", "memsave 1 2 3 4", "pmemsave -1 1 \"/nonesuch/x\"",
 	"i", "i 1 2", "i x", "i /q 3", "i /w 0x10000", "i /b 0xffffffff", "i /h 5", "i /g 3", "i /2xb 3", "i 5 . 6", "i 5 .", "i -1", "o", "o 1",
 	"o /b 1 2", "o 1 2 3", "o -1 2", "o /w 1 0x100000000", "gpa2hva", "gpa2hva x", "gpa2hva 0", "gpa2hva 0x10000000", "gpa2hva 0x84000000",
-	"gva2gpa 1 2", "gva2gpa x", "info mem x", "info registers -a x", "info registers -1", "cpu 0x1", "cpu 0",
+	"log", "log none", "log int", "log none", "logfile", "logfile a b", "logfile /nonesuch/x", "trace-event", "trace-event x",
+	"trace-event x on", "trace-event runstate_set x", "trace-event runstate_set on", "info trace-events runstate_set",
+	"trace-event runstate_set on 0", "trace-event runstate_set off", "info trace-events nonesuch", "info trace-events nonesuch*",
+	"info trace-events memory_region_ops_*e*", "trace-event nonesuch* on", "trace-event runstate_set* off", "gva2gpa 1 2", "gva2gpa x", "info mem x", "info registers -a x", "info registers -1", "cpu 0x1", "cpu 0",
 	"info block -x", "info block nonesuch", "info block -n", "info mtree -x",
 
 	// Objects and devices.

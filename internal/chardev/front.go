@@ -37,7 +37,7 @@ type muxConn struct {
 	closed bool
 }
 
-func (c *muxConn) Peer() string                { return "mux" }
+func (c *muxConn) Peer() string { return "mux" }
 
 // Columns implements [Screen] for the terminal that is shared.
 func (c *muxConn) Columns() int { return c.mux.columns() }

@@ -90,6 +90,7 @@ const layers = `
 	NONE < guest/demo, internal/fdt;
 	internal/riscv/aclint, internal/riscv/plic, internal/riscv/finisher, internal/riscv/loader,
 	internal/riscv/uart16550, internal/virtio/blk, internal/virtio/rng, guest/demo < internal/machine/virt;
+	qapi/qerr < internal/trace < internal/machine;
 	internal/backend, internal/pci, internal/riscv, internal/block, internal/chardev < internal/machine;
 	internal/machine, internal/fdt < internal/machine/virt;
 	internal/machine/virt, internal/riscv/disasm, qapi/api, qapi/schema, hmp/view < internal/monitor;

@@ -29,7 +29,7 @@ type CPU struct {
 // for boards, before Start.
 func (m *Machine) AddCPU(c riscv.Config) (*CPU, error) {
 	cpu := &CPU{index: len(m.cpus), m: m}
-	c.Bus = cpu
+	c.Bus, c.Trapped = cpu, cpu.trapped
 	hart, err := riscv.New(c)
 	if err != nil {
 		return nil, err
@@ -72,6 +72,7 @@ func (c *CPU) Load(addr uint64, size int) (uint64, bool) {
 	c.reader.Lock()
 	defer c.reader.Unlock()
 	v, res := c.m.System.Read(c.access, addr, uint(size))
+	c.accessed(false, addr, v, size, res)
 	return v, res == mem.OK
 }
 
@@ -79,7 +80,9 @@ func (c *CPU) Load(addr uint64, size int) (uint64, bool) {
 func (c *CPU) Store(addr uint64, size int, v uint64) bool {
 	c.reader.Lock()
 	defer c.reader.Unlock()
-	return c.m.System.Write(c.access, addr, v, uint(size)) == mem.OK
+	res := c.m.System.Write(c.access, addr, v, uint(size))
+	c.accessed(true, addr, v, size, res)
+	return res == mem.OK
 }
 
 // pauseCPUs returns once none of these CPUs executes. Waiting for a CPU blocks,

@@ -32,6 +32,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/qdev"
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/internal/sched"
+	"github.com/backplane-vm/backplane/internal/trace"
 	"github.com/backplane-vm/backplane/rcu"
 )
 
@@ -71,6 +72,7 @@ type Machine struct {
 	Virtual  *aio.Clock // stands still while the guest does
 	Pool     *aio.Pool
 	Blocks   *block.Graph
+	Log      *trace.Log       // what is switched on of its insides
 	Files    *descriptor.Sets // what stands behind /dev/fdset/N
 	Map      *mem.Map
 	Memory   *mem.Region // the root of system memory
@@ -106,6 +108,7 @@ func New(c Config) *Machine {
 		w = sched.NewWorld()
 	}
 	m := &Machine{Config: c, World: w, BQL: bql.New(w), state: Prelaunch, actions: defaultActions(), shutdown: make(chan struct{})}
+	m.Log = trace.New(warnWriter{c.Warn})
 	m.RCU = rcu.New(rcu.Options{World: w, Around: func(t *sched.Thread, batch func()) {
 		m.BQL.Lock(t, "call_rcu")
 		defer m.BQL.Unlock(t)
@@ -223,6 +226,9 @@ func (m *Machine) Close() {
 	m.Locked("close", m.Blocks.Close)
 	m.Files.Close()
 	m.Map.Close()
+	if err := m.Log.Close(); err != nil {
+		m.Warn("log: " + err.Error())
+	}
 	m.World.Join() // readers and writers of connections that are closed
 }
 

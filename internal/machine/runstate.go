@@ -92,7 +92,7 @@ func (m *Machine) stop(co *coro.Co, state RunState) (did bool, err error) {
 		return false, nil
 	}
 	m.Virtual.Stop()
-	m.state = state
+	m.enter(state)
 	m.emit(Stopped{})
 	aio.Within(co, m.Loop.Main, func() { err = m.settleDisks(co) })
 	if err != nil && m.state == state && !mutant.Planted("machine-stays-stopped") {
@@ -135,7 +135,7 @@ func (m *Machine) Cont(co *coro.Co) error {
 }
 
 func (m *Machine) resume() {
-	m.state = Running
+	m.enter(Running)
 	m.Virtual.Start()
 	m.emit(Resumed{})
 	m.resumeCPUs(m.cpus...)
@@ -165,7 +165,7 @@ func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) error {
 	case m.state == Running:
 		m.resumeCPUs(m.cpus...)
 	case !m.ending:
-		m.state = Prelaunch
+		m.enter(Prelaunch)
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func (m *Machine) end(cause ShutdownCause) {
 		return
 	}
 	m.ending = true
-	m.state = Shutdown
+	m.enter(Shutdown)
 	m.cause = cause
 	for _, c := range m.cpus {
 		c.hart.SetRunning(false)

@@ -51,6 +51,10 @@ type Config struct {
 	// read and write; true means done, and the next instruction is next.
 	Ecall func(h *Hart) (handled bool)
 
+	// Trapped, if set, sees each trap before it is taken, on the hart's goroutine.
+	// It must not call back into the hart but to read.
+	Trapped func(h *Hart, cause, tval uint64)
+
 	// Engine makes the hart's engine; nil means Blocks.
 	Engine func(h *Hart) Engine
 }

@@ -53,6 +53,9 @@ const (
 // and the supervisor's like).
 func (h *Hart) trap(cause, tval uint64) {
 	h.traps++
+	if h.cfg.Trapped != nil {
+		h.cfg.Trapped(h, cause, tval)
+	}
 	deleg := h.medeleg
 	if cause&causeInterrupt != 0 {
 		deleg = h.mideleg

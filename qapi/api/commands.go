@@ -18,6 +18,7 @@ type Commands interface {
 	BlockNodeCommands
 	BlockThrottleCommands
 	CharCommands
+	TraceCommands
 	ControlCommands
 	MonitorCommands
 	IntrospectCommands
@@ -57,6 +58,7 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 		tableBlockNode(impl),
 		tableBlockThrottle(impl),
 		tableChar(impl),
+		tableTrace(impl),
 		tableControl(impl),
 		tableMonitor(impl),
 		tableIntrospect(impl),
