@@ -196,6 +196,8 @@ func (h *handlers) XQueryVirtioQueueElement(_ *qmp.Call, args *api.XQueryVirtioQ
 	}
 	c, err := d.Virtio().Core().Queue(int(args.Queue)).Peek(at)
 	switch {
+	case errors.Is(err, vring.ErrPacked):
+		return nil, qerr.New("Packed ring not supported")
 	case errors.Is(err, vring.ErrIndirect):
 		return nil, qerr.New("Cannot map indirect buffer")
 	case err != nil:

@@ -22,6 +22,8 @@ const (
 	FeatureEventIndex     = 1 << 29
 	FeatureVersion1       = 1 << 32
 	FeatureAccessPlatform = 1 << 33 // addresses go through whatever translates; here nothing does
+	FeaturePacked         = 1 << 34
+	FeatureInOrder        = 1 << 35
 	FeatureQueueReset     = 1 << 40
 )
 
@@ -86,6 +88,7 @@ type Queue struct {
 	turn    uint64 // counts resets of the queue alone; requests of older ones are silent
 	open    int    // requests popped and not done, whatever their turn
 	waiting bool   // reset alone, and requests of before are open
+	order   order  // of requests, if the driver cares
 
 	desc, avail, used uint64
 }
@@ -289,7 +292,7 @@ func (c *Core) ring(q *Queue) vring.Config {
 func (c *Core) negotiated() vring.Negotiated {
 	return vring.Negotiated{
 		EventIndex: c.Has(FeatureEventIndex), Indirect: c.Has(FeatureIndirectDesc),
-		NotifyOnEmpty: c.Has(FeatureNotifyOnEmpty),
+		NotifyOnEmpty: c.Has(FeatureNotifyOnEmpty), Packed: c.Has(FeaturePacked),
 	}
 }
 

@@ -61,9 +61,17 @@ func (b *bench) w(off, v uint64, size uint) { b.WriteCommon(off, v, size, 2) }
 // start is a driver's initialisation (virtio 1.2 §3.1.1) with queue 0.
 func (b *bench) start(t *testing.T) {
 	t.Helper()
+	b.startAs(t, false)
+}
+
+// startAs is start; the driver may have accepted its high features before.
+func (b *bench) startAs(t *testing.T, accepted bool) {
+	t.Helper()
 	b.w(regStatus, StatusAcknowledge|StatusDriver, 1)
-	b.w(regAcceptSelect, 1, 4)
-	b.w(regAccepted, 1, 4)
+	if !accepted {
+		b.w(regAcceptSelect, 1, 4)
+		b.w(regAccepted, 1, 4)
+	}
 	b.w(regStatus, StatusAcknowledge|StatusDriver|StatusFeaturesOK, 1)
 	if b.Status()&StatusFeaturesOK == 0 {
 		t.Fatal("features refused")
@@ -168,6 +176,40 @@ func TestRequest(t *testing.T) {
 	r.Done(16)
 	if b.queues != 1 || binary.LittleEndian.Uint16(b.ram[usedAt+2:]) != 1 || b.InFlight() != 0 {
 		t.Errorf("interrupts %d, used ring % x", b.queues, b.ram[usedAt:usedAt+12])
+	}
+}
+
+func TestInOrder(t *testing.T) {
+	for _, inOrder := range []bool{true, false} {
+		b := newBench()
+		b.offered |= FeatureInOrder
+		if inOrder {
+			b.w(regAcceptSelect, 1, 4)
+			b.w(regAccepted, 1|FeatureInOrder>>32, 4)
+		}
+		b.startAs(t, inOrder)
+		for range 3 {
+			b.offer(16, 2)
+		}
+		var r [3]Request
+		for i := range r {
+			if !b.Pop(0, &r[i]) {
+				t.Fatal("nothing popped")
+			}
+		}
+		var used []uint16
+		for _, i := range []int{2, 0, 1} {
+			r[i].Done(uint32(i))
+			if inOrder && i == 2 && b.queues != 0 {
+				t.Error("the driver was told of nothing")
+			}
+			used = append(used, binary.LittleEndian.Uint16(b.ram[usedAt+2:]))
+		}
+		first := binary.LittleEndian.Uint32(b.ram[usedAt+8:])
+		if inOrder && (used[0] != 0 || used[1] != 1 || used[2] != 3 || first != 0) ||
+			!inOrder && (used[0] != 1 || used[1] != 2 || first != 2) {
+			t.Errorf("in order %v: used %v, first %d", inOrder, used, first)
+		}
 	}
 }
 

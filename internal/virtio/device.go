@@ -14,6 +14,8 @@ type Device struct {
 	NotifyOnEmpty  bool `qdev:"notify_on_empty,bool,default=on"`
 	AnyLayout      bool `qdev:"any_layout,bool,default=on"`
 	AccessPlatform bool `qdev:"iommu_platform,bool,default=off"`
+	Packed         bool `qdev:"packed,bool,default=off"`
+	InOrder        bool `qdev:"in_order,bool,default=off"`
 	QueueReset     bool `qdev:"queue_reset,bool,default=on"`
 
 	core     *Core
@@ -40,6 +42,7 @@ func (d *Device) features() uint64 {
 		{d.IndirectDesc, FeatureIndirectDesc}, {d.EventIndex, FeatureEventIndex},
 		{d.NotifyOnEmpty, FeatureNotifyOnEmpty}, {d.AnyLayout, FeatureAnyLayout},
 		{d.AccessPlatform, FeatureAccessPlatform}, {d.QueueReset, FeatureQueueReset},
+		{d.Packed, FeaturePacked}, {d.InOrder, FeatureInOrder},
 	} {
 		if b.on {
 			f |= b.bit

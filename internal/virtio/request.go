@@ -10,6 +10,7 @@ type Request struct {
 	queue int
 	epoch uint64
 	turn  uint64 // of the queue
+	n     uint64 // in order of coming
 }
 
 // Pop takes the next chain of queue i into r and counts it as in flight, until
@@ -27,6 +28,7 @@ func (c *Core) Pop(i int, r *Request) bool {
 	}
 	r.core, r.queue, r.epoch, r.turn = c, i, c.epoch, c.queues[i].turn
 	c.inFlight++
+	r.n = c.queues[i].order.in()
 	c.queues[i].open++
 	c.transport.Hold()
 	return true
@@ -109,8 +111,11 @@ func (c *Core) resetDone() {
 
 func (c *Core) push(r *Request, written uint32) {
 	q := &c.queues[r.queue]
-	if err := q.Push(&r.Element, written); err != nil {
+	given, err := c.giveBack(q, r, written)
+	if err != nil {
 		c.Break()
+	}
+	if !given || err != nil {
 		return
 	}
 	tell, err := q.ShouldNotify()
@@ -121,4 +126,17 @@ func (c *Core) push(r *Request, written uint32) {
 	if tell {
 		c.transport.NotifyQueue(q.vector)
 	}
+}
+
+// giveBack pushes the request and those that waited for it, or has it wait for
+// those that came before it. It says whether any was pushed.
+func (c *Core) giveBack(q *Queue, r *Request, written uint32) (bool, error) {
+	if !c.Has(FeatureInOrder) {
+		return true, q.Push(&r.Element, written)
+	}
+	before := q.order.gone
+	err := q.order.out(r.n, ended{r.Element.Name(), written}, func(e *ended) error {
+		return q.Push(&e.Element, e.written)
+	})
+	return q.order.gone > before, err
 }

@@ -13,7 +13,8 @@ type Segment struct {
 // Pop after Push.
 type Element struct {
 	head     uint16
-	readable int // how many of segs come first and are readable
+	slots    uint16 // descriptors of a packed ring that it takes
+	readable int    // how many of segs come first and are readable
 	segs     []Segment
 	outLen   uint64
 	inLen    uint64
@@ -23,9 +24,12 @@ func (e *Element) reset(head uint16) {
 	*e = Element{head: head, segs: e.segs[:0]}
 }
 
-// Head is the index of the chain's first descriptor, which names the chain to
-// the driver.
+// Head is the index of the chain's first descriptor, or the buffer id in a
+// packed queue, which names the chain to the driver.
 func (e *Element) Head() uint16 { return e.head }
+
+// Name returns an element without buffers that stands for e in Push.
+func (e *Element) Name() Element { return Element{head: e.head, slots: e.slots} }
 
 // OutLen is how many bytes the driver wrote for the device.
 func (e *Element) OutLen() uint64 { return e.outLen }

@@ -44,6 +44,7 @@ var (
 	ErrNotSetUp = errors.New("the queue is not set up")
 	ErrIndirect = errors.New("the indirect table cannot be read")
 	ErrMemory   = errors.New("a ring cannot be read")
+	ErrPacked   = errors.New("packed queues are not read")
 )
 
 // Flags that mark descriptors of packed queues.
@@ -58,6 +59,9 @@ const (
 func (q *Queue) Peek(i uint16) (Chain, error) {
 	if !q.ready {
 		return Chain{}, ErrNotSetUp
+	}
+	if q.cfg.Packed {
+		return Chain{}, ErrPacked
 	}
 	p := peeker{mem: q.mem}
 	c := Chain{

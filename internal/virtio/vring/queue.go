@@ -1,5 +1,5 @@
-// Package vring is the device's side of a split virtqueue (virtio 1.2 §2.7)
-// over guest memory.
+// Package vring is the device's side of a virtqueue over guest memory, split
+// (virtio 1.2 §2.7) or packed (§2.8).
 //
 // Purpose: a core that takes descriptor chains from a driver it does not trust
 // and gives them back. Whatever the driver writes, an operation ends after a
@@ -51,8 +51,8 @@ const (
 
 // Config is where the driver put a queue and what was negotiated for it.
 type Config struct {
-	Size              uint16 // entries, a power of two, at most MaxSize
-	Desc, Avail, Used uint64 // guest addresses, aligned to 16, 2 and 4
+	Size              uint16 // entries, at most MaxSize; a power of two unless packed
+	Desc, Avail, Used uint64 // guest addresses, aligned to 16, 2 and 4; 16, 4 and 4 if packed
 	Negotiated
 }
 
@@ -61,10 +61,15 @@ type Negotiated struct {
 	EventIndex    bool // VIRTIO_F_EVENT_IDX
 	Indirect      bool // VIRTIO_F_INDIRECT_DESC
 	NotifyOnEmpty bool // VIRTIO_F_NOTIFY_ON_EMPTY
+	Packed        bool // VIRTIO_F_RING_PACKED; not to be changed later
 }
 
 func (c Config) valid() bool {
 	n := uint64(c.Size)
+	if c.Packed {
+		return n > 0 && n <= MaxSize && c.Desc%descSize == 0 && c.Avail%4 == 0 && c.Used%4 == 0 &&
+			c.Desc+descSize*n > c.Desc
+	}
 	return n > 0 && n <= MaxSize && n&(n-1) == 0 &&
 		c.Desc%descSize == 0 && c.Avail%2 == 0 && c.Used%4 == 0 &&
 		c.Desc+descSize*n > c.Desc && c.Avail+2*n+6 > c.Avail && c.Used+8*n+6 > c.Used
@@ -75,11 +80,14 @@ type Queue struct {
 	mem Memory
 	cfg Config
 
-	ready    bool
-	broken   error
-	next     uint16 // available index to take next
-	used     uint16 // used index to write next
-	inFlight int    // popped and not pushed
+	ready  bool
+	broken error
+	next   uint16 // available index to take next
+	used   uint16 // used index to write next
+	// round and usedRound say in which rounds of a packed ring next and used
+	// are: true in the first, third, and so on.
+	round, usedRound bool
+	inFlight         int // popped and not pushed
 
 	told      uint16 // used index when the driver was last notified
 	toldValid bool
@@ -89,7 +97,7 @@ type Queue struct {
 
 // Start makes the queue ready with what the driver configured.
 func (q *Queue) Start(mem Memory, cfg Config) error {
-	*q = Queue{mem: mem, cfg: cfg}
+	*q = Queue{mem: mem, cfg: cfg, round: true, usedRound: true}
 	if !cfg.valid() {
 		q.broken = ErrLayout
 		return ErrLayout
@@ -163,6 +171,10 @@ func (q *Queue) state() error {
 // Empty says whether there is nothing to pop. A queue that is not ready is
 // empty.
 func (q *Queue) Empty() (bool, error) {
+	if q.cfg.Packed {
+		ok, err := q.offered()
+		return !ok, err
+	}
 	n, err := q.waiting()
 	return n == 0, err
 }
@@ -171,6 +183,9 @@ func (q *Queue) Empty() (bool, error) {
 // returns false when there is none. The error of a broken chain breaks the
 // queue.
 func (q *Queue) Pop(e *Element) (bool, error) {
+	if q.cfg.Packed {
+		return q.popPacked(e)
+	}
 	n, err := q.waiting()
 	if n == 0 || err != nil {
 		return false, err
@@ -202,6 +217,9 @@ func (q *Queue) Push(e *Element, written uint32) error {
 		panic("vring: an element was pushed that was not popped")
 	}
 	q.inFlight--
+	if q.cfg.Packed {
+		return q.pushPacked(e, written)
+	}
 	b := q.scratch[:8]
 	binary.LittleEndian.PutUint32(b, uint32(e.head))
 	binary.LittleEndian.PutUint32(b[4:], written)
@@ -227,6 +245,9 @@ func (q *Queue) ShouldNotify() (bool, error) {
 			return empty, err
 		}
 	}
+	if q.cfg.Packed {
+		return q.shouldNotifyPacked()
+	}
 	if !q.cfg.EventIndex {
 		flags, err := q.load16(q.cfg.Avail + ringFlags)
 		return err == nil && flags&availNoInterrupt == 0, err
@@ -246,6 +267,9 @@ func (q *Queue) ShouldNotify() (bool, error) {
 func (q *Queue) SetNotify(on bool) error {
 	if !q.Ready() {
 		return q.state()
+	}
+	if q.cfg.Packed {
+		return q.setNotifyPacked(on)
 	}
 	if q.cfg.EventIndex {
 		if !on {
