@@ -20,8 +20,9 @@ type Backend struct {
 	quiesce  int        // drained sections the backend is in
 	parked   []*coro.Co // requests that wait for their end, oldest first
 
-	stats  Stats
-	limits *throttle.Member // a -drive's, or its own
+	stats    Stats
+	policies policies         // of failed requests
+	limits   *throttle.Member // a -drive's, or its own
 }
 
 // Attach makes a backend on node for the device with the given QOM path. It

@@ -87,6 +87,7 @@ type Graph struct {
 
 	groups      *throttle.Set
 	onThreshold func(Exceeded)
+	onFault     func(Fault)
 
 	polls    int // nested polls that wait for requests to end
 	drainAll int // sections that drain every node, those to come included

@@ -49,6 +49,7 @@ type Node struct {
 	children       []*use           // the nodes it uses
 	owned          bool             // made by blockdev-add or -blockdev, not for a parent
 	drive          string           // the id of the -drive it was made by
+	policies       policies         // of that -drive, for devices that leave them open
 	limits         *throttle.Member // of that -drive, whoever has it; else nil
 	readOnly       bool
 	openedReadOnly bool // readOnly as it was when the driver opened

@@ -16,10 +16,11 @@ type slow struct {
 }
 
 // A Gate is what the requests of a slow node wait for: a delay, and the gate
-// being open. The zero Gate lets everything through at once. It is used under
+// being open. It may also fail them. The zero Gate lets everything through at once. It is used under
 // the BQL.
 type Gate struct {
 	DelayNS int64 // on the graph's clock
+	Err     error // what reads, writes and flushes fail with; nil: nothing
 
 	held    bool
 	waiting []*coro.Co
@@ -55,7 +56,7 @@ func (g *Gate) Waiting() int { return len(g.waiting) }
 // Passed returns how many requests have passed.
 func (g *Gate) Passed() int { return g.passed }
 
-func (g *Gate) pass(co *coro.Co, clock *aio.Clock) {
+func (g *Gate) pass(co *coro.Co, clock *aio.Clock) error {
 	if g.DelayNS > 0 {
 		aio.Sleep(co, clock, g.DelayNS)
 	}
@@ -63,6 +64,7 @@ func (g *Gate) pass(co *coro.Co, clock *aio.Clock) {
 		g.wait(co)
 	}
 	g.passed++
+	return g.Err
 }
 
 func (g *Gate) wait(co *coro.Co) {
@@ -85,28 +87,34 @@ func (n *Node) openSlow() (driver, error) {
 	return &slow{n: n, file: child, gate: gate}, n.nurse(child, 0, AllPerms)
 }
 
-func (d *slow) pass(co *coro.Co) { d.gate.pass(co, d.n.graph.clock) }
+func (d *slow) pass(co *coro.Co) error { return d.gate.pass(co, d.n.graph.clock) }
 
 func (d *slow) length() int64                  { return d.file.drv.length() }
 func (d *slow) setPermissions(_, _ Perm) error { return nil }
 func (d *slow) close()                         {}
 
 func (d *slow) read(co *coro.Co, p []byte, off int64) error {
-	d.pass(co)
+	if err := d.pass(co); err != nil {
+		return err
+	}
 	return d.file.ReadAt(co, p, off)
 }
 
 func (d *slow) write(co *coro.Co, p []byte, off int64) error {
-	d.pass(co)
+	if err := d.pass(co); err != nil {
+		return err
+	}
 	return d.file.WriteAt(co, p, off)
 }
 
 func (d *slow) flush(co *coro.Co) error {
-	d.pass(co)
+	if err := d.pass(co); err != nil {
+		return err
+	}
 	return d.file.Flush(co)
 }
 
 func (d *slow) truncate(co *coro.Co, size int64) error {
-	d.pass(co)
+	_ = d.pass(co)
 	return d.file.Truncate(co, size)
 }

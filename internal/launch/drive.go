@@ -15,8 +15,6 @@ func driveNode(d *opts.Drive) (*api.BlockdevOptions, error) {
 		return nil, qerr.New("media=cdrom is not supported by this build")
 	case d.Snapshot:
 		return nil, qerr.New("snapshot=on is not supported by this build")
-	case d.OnReadError != "" || d.OnWriteError != "":
-		return nil, qerr.New("rerror and werror are not supported by this build")
 	}
 	n := d.Node.Clone()
 	if n.Has("cache") {

@@ -150,7 +150,8 @@ func (vm *VM) addDrive(d *opts.Drive, n int) error {
 	if id == "" {
 		id = fmt.Sprintf("virtio%d", n)
 	}
-	if err := monitor.AddDrive(vm.Machine.Blocks, id, node, d.Limits, d.Group); err != nil {
+	if err := monitor.AddDrive(vm.Machine.Blocks, monitor.Drive{ID: id, Node: node, Limits: d.Limits, Group: d.Group,
+		OnReadError: d.OnReadError, OnWriteError: d.OnWriteError}); err != nil {
 		return err
 	}
 	if d.Interface != "none" {

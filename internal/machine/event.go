@@ -31,6 +31,9 @@ type DeviceUnplugError struct{ ID, Path string }
 // WriteThreshold says that a write goes beyond the threshold of a block node.
 type WriteThreshold struct{ block.Exceeded }
 
+// IOError says that a request of a disk failed.
+type IOError struct{ block.Fault }
+
 // DumpCompleted says that the guest's memory has been written down, or why not.
 type DumpCompleted struct {
 	Status           string // in QEMU's words (enum DumpStatus)
@@ -40,6 +43,7 @@ type DumpCompleted struct {
 
 func (DumpCompleted) event()     {}
 func (WriteThreshold) event()    {}
+func (IOError) event()           {}
 func (Stopped) event()           {}
 func (Resumed) event()           {}
 func (WasReset) event()          {}

@@ -86,6 +86,7 @@ type Machine struct {
 	resets    []func()
 
 	stateLock coro.Mutex // held across a change of run state
+	failing   bool       // a disk's failure is about to stop the machine
 	state     RunState   // BQL, as the next
 	ending    bool       // for good
 	actions   Actions
@@ -118,6 +119,7 @@ func New(c Config) *Machine {
 	m.Realtime, m.Virtual = aio.NewClock(w, true), aio.NewClock(w, false)
 	m.Pool = aio.NewPool(w, PoolWorkers)
 	m.Blocks = block.NewGraph(m.Loop.Main, m.Pool, m.Realtime)
+	m.Blocks.OnFault(m.faulted)
 	m.Blocks.OnThreshold(func(e block.Exceeded) { m.emit(WriteThreshold{e}) })
 	m.Files = new(descriptor.Sets)
 	m.Blocks.OpenFrom(m.Files)

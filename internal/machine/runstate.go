@@ -3,6 +3,7 @@ package machine
 import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/mutant"
 )
 
@@ -14,6 +15,7 @@ const (
 	Prelaunch RunState = "prelaunch" // made with -S and not yet started
 	Running   RunState = "running"
 	Paused    RunState = "paused"
+	IOFailed  RunState = "io-error" // a disk failed and was told to stop the machine
 	SaveVM    RunState = "save-vm"  // stands still while its memory is written down
 	Shutdown  RunState = "shutdown" // ending, or the guest has shut down and the machine was told to stay
 )
@@ -137,6 +139,7 @@ func (m *Machine) Cont(co *coro.Co) error {
 func (m *Machine) resume() {
 	m.enter(Running)
 	m.Virtual.Start()
+	m.Blocks.Retry()
 	m.emit(Resumed{})
 	m.resumeCPUs(m.cpus...)
 }
@@ -168,6 +171,22 @@ func (m *Machine) Reset(co *coro.Co, cause ShutdownCause) error {
 		m.enter(Prelaunch)
 	}
 	return nil
+}
+
+// faulted tells of a disk's failure, and has the machine stopped soon if that is
+// what it leads to.
+func (m *Machine) faulted(f block.Fault) {
+	m.emit(IOError{f})
+	if f.Action != block.Stop || m.failing {
+		return
+	}
+	m.failing = true
+	m.Loop.IOHandler.Spawn("io-error", func(co *coro.Co) {
+		defer func() { m.failing = false }()
+		m.stateLock.Lock(co)
+		defer m.stateLock.Unlock(co)
+		_, _ = m.stop(co, IOFailed) // nobody cancels it
+	})
 }
 
 func (m *Machine) resetDevices() {

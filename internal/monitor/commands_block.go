@@ -32,8 +32,11 @@ func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 		if d.backend == nil {
 			entry.Removable = true // nobody holds it
 		} else {
-			path, status := d.path(), api.BlockDeviceIoStatusOk
-			entry.Qdev, entry.IoStatus = &path, &status
+			path := d.path()
+			entry.Qdev = &path
+			if status := api.BlockDeviceIoStatus(d.backend.IOStatus()); status != "" {
+				entry.IoStatus = &status
+			}
 		}
 		list = append(list, entry)
 	}

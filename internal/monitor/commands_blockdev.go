@@ -62,24 +62,35 @@ func AddNode(g *block.Graph, o *api.BlockdevOptions) error {
 	return err
 }
 
-// AddDrive makes the node of a -drive with the given id, which keeps to limits,
-// by their names in QAPI's ThrottleLimits, together with the others in a group;
-// an empty one means a group of its own.
-func AddDrive(g *block.Graph, id string, o *api.BlockdevOptions, l map[string]uint64, group string) error {
-	opts, err := nodeOptions(o)
+// Drive is what -drive makes: a node, and what its device is told of it.
+type Drive struct {
+	ID   string
+	Node *api.BlockdevOptions
+	// Limits are by their names in QAPI's ThrottleLimits, and hold together with
+	// the others in Group; an empty one means a group of its own.
+	Limits map[string]uint64
+	Group  string
+	// OnReadError and OnWriteError are BlockdevOnError or "".
+	OnReadError, OnWriteError string
+}
+
+// AddDrive makes the node of a -drive.
+func AddDrive(g *block.Graph, d Drive) error {
+	opts, err := nodeOptions(d.Node)
 	if err != nil {
 		return err
 	}
 	limit := limits.Unlimited()
-	for name, v := range l {
+	for name, v := range d.Limits {
 		*limit.Named(name) = v
 	}
 	if err := limit.Check(); err != nil {
 		return err
 	}
-	n, err := g.AddDrive(id, *opts)
+	n, err := g.AddDrive(d.ID, *opts)
 	if err == nil {
-		n.SetLimits(limit, group, id)
+		n.SetLimits(limit, d.Group, d.ID)
+		n.SetErrorPolicies(block.OnError(d.OnReadError), block.OnError(d.OnWriteError))
 	}
 	return err
 }

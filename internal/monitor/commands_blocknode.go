@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
@@ -129,4 +130,20 @@ func (h *handlers) XDebugQueryBlockGraph(*qmp.Call) (*api.XDbgBlockGraph, error)
 	slices.Reverse(g.Nodes)
 	slices.Reverse(g.Edges)
 	return &g.XDbgBlockGraph, nil
+}
+
+// ioError puts the failure of a disk's request into QMP's form.
+func ioError(e machine.IOError) qmp.Event {
+	operation := api.IoOperationTypeRead
+	if e.Write {
+		operation = api.IoOperationTypeWrite
+	}
+	data := api.BlockIoErrorEvent{
+		QomPath: e.Path, Device: e.Drive, NodeName: optional(e.Node), Operation: operation,
+		Action: api.BlockErrorAction(e.Action), Reason: e.Reason,
+	}
+	if e.Stops {
+		data.Nospace = &e.NoSpace
+	}
+	return api.EventBlockIoError(data)
 }

@@ -37,6 +37,8 @@ func wire(e machine.Event) qmp.Event {
 			Result: api.DumpQueryResult{Status: api.DumpStatus(e.Status), Completed: e.Completed, Total: e.Total},
 			Error:  optional(e.Error),
 		})
+	case machine.IOError:
+		return ioError(e)
 	case machine.WriteThreshold:
 		return api.EventBlockWriteThreshold(api.BlockWriteThresholdEvent{
 			NodeName: e.Node, AmountExceeded: e.Amount, WriteThreshold: e.Threshold,

@@ -111,6 +111,9 @@ func (h *handlers) infoBlock(call *hmp.Call, args *hmp.Args) error {
 	for _, d := range h.disks() {
 		entry := view.Block{Device: d.name(), Attached: d.path(), Removable: d.backend == nil, Inserted: medium(d.node)}
 		entry.Inserted.Throttle = viewLimits(d.limits())
+		if d.backend != nil {
+			entry.IOStatus = d.backend.IOStatus()
+		}
 		devices = append(devices, entry)
 	}
 	var nodes []view.Medium

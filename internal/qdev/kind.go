@@ -124,11 +124,12 @@ var kinds = map[string]*kind{
 	"size":   {name: "size", field: ofKind(reflect.Uint64), get: getUint, set: setSize, show: showSize},
 	"str":    {name: "str", field: ofKind(reflect.String), get: getStr, set: setStr},
 
-	"OnOffAuto": enumKind("OnOffAuto"),
-	"enum":      enumKind(""),
-	"devfn":     {name: "str", field: ofKind(reflect.Int32), get: getInt, set: setDevfn, show: showDevfn},
-	"drive":     {name: "str", field: ofType[Ref], get: getRef, set: setDrive},
-	"link":      {field: ofType[Ref], get: getRef, set: setLink},
+	"OnOffAuto":       enumKind("OnOffAuto"),
+	"BlockdevOnError": enumKind("BlockdevOnError"),
+	"enum":            enumKind(""),
+	"devfn":           {name: "str", field: ofKind(reflect.Int32), get: getInt, set: setDevfn, show: showDevfn},
+	"drive":           {name: "str", field: ofType[Ref], get: getRef, set: setDrive},
+	"link":            {field: ofType[Ref], get: getRef, set: setLink},
 }
 
 func setBool(p *Prop, _ *Base, f reflect.Value, in qom.Input) error {

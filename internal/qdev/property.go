@@ -282,6 +282,8 @@ func newProp(s tagSpec, typ reflect.Type, index []int) (*Prop, error) {
 		p.bit = uint(n)
 	case "OnOffAuto":
 		p.values = []string{"on", "off", "auto"}
+	case "BlockdevOnError":
+		p.values = []string{"report", "ignore", "enospc", "stop", "auto"}
 	case "enum":
 		p.values = strings.Split(s.options["values"], "|")
 	}

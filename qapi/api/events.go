@@ -168,6 +168,79 @@ func EventBlockWriteThreshold(arg BlockWriteThresholdEvent) qmp.Event {
 	return qmp.Event{Name: "BLOCK_WRITE_THRESHOLD", Data: arg.QObject()}
 }
 
+// BlockIoErrorEvent holds the data of BLOCK_IO_ERROR.
+type BlockIoErrorEvent struct {
+	// the device
+	QomPath string
+	// the disk's name, empty if it has none
+	Device string
+	// the node
+	NodeName *string
+	// what the request did
+	Operation IoOperationType
+	// what that leads to
+	Action BlockErrorAction
+	// the host has no space left; absent if no error of the device stops
+	// the machine
+	Nospace *bool
+	// the error, for people
+	Reason string
+}
+
+// DecodeBlockIoErrorEvent decodes a BlockIoErrorEvent; see package visit for errors.
+func DecodeBlockIoErrorEvent(v visit.Value) (x BlockIoErrorEvent) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockIoErrorEvent) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockIoErrorEvent(in)
+	return in.Err()
+}
+
+func (x *BlockIoErrorEvent) take(o *visit.Object) {
+	x.QomPath = o.Need("qom-path").Str()
+	x.Device = o.Need("device").Str()
+	x.NodeName = visit.Optional(o, "node-name", visit.Value.Str)
+	x.Operation = DecodeIoOperationType(o.Need("operation"))
+	x.Action = DecodeBlockErrorAction(o.Need("action"))
+	x.Nospace = visit.Optional(o, "nospace", visit.Value.Bool)
+	x.Reason = o.Need("reason").Str()
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockIoErrorEvent) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockIoErrorEvent) put(d *qobject.Dict) {
+	d.Set("qom-path", x.QomPath)
+	d.Set("device", x.Device)
+	if x.NodeName != nil {
+		d.Set("node-name", *x.NodeName)
+	}
+	d.Set("operation", string(x.Operation))
+	d.Set("action", string(x.Action))
+	if x.Nospace != nil {
+		d.Set("nospace", *x.Nospace)
+	}
+	d.Set("reason", x.Reason)
+}
+
+// EventBlockIoError: A request of a disk failed. At most one a second is reported of each device;
+// the run state tells whether the machine has stopped.
+//
+// Since QEMU 0.13.
+func EventBlockIoError(arg BlockIoErrorEvent) qmp.Event {
+	return qmp.Event{Name: "BLOCK_IO_ERROR", Data: arg.QObject()}
+}
+
 // XEventsLostEvent holds the data of X_EVENTS_LOST.
 type XEventsLostEvent struct {
 	// how many were

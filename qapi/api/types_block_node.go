@@ -213,3 +213,58 @@ func (x *XDbgBlockGraph) put(d *qobject.Dict) {
 	d.Set("nodes", visit.EncodeList(x.Nodes, (*XDbgBlockGraphNode).QObject))
 	d.Set("edges", visit.EncodeList(x.Edges, (*XDbgBlockGraphEdge).QObject))
 }
+
+// IoOperationType: What a request does.
+//
+// Since QEMU 2.1.
+type IoOperationType string
+
+// The values of IoOperationType.
+const (
+	// it reads
+	IoOperationTypeRead IoOperationType = "read"
+	// it writes, or flushes
+	IoOperationTypeWrite IoOperationType = "write"
+)
+
+var valuesOfIoOperationType = [...]IoOperationType{
+	IoOperationTypeRead,
+	IoOperationTypeWrite,
+}
+
+// IoOperationTypeValues returns the values of IoOperationType in the order of the schema.
+func IoOperationTypeValues() []IoOperationType { return slices.Clone(valuesOfIoOperationType[:]) }
+
+// DecodeIoOperationType decodes a IoOperationType; see package visit for errors.
+func DecodeIoOperationType(v visit.Value) IoOperationType {
+	return visit.Enum(v, valuesOfIoOperationType[:])
+}
+
+// BlockErrorAction: What the failure of a request leads to.
+//
+// Since QEMU 2.1.
+type BlockErrorAction string
+
+// The values of BlockErrorAction.
+const (
+	// the guest is told that all is well
+	BlockErrorActionIgnore BlockErrorAction = "ignore"
+	// the guest is told
+	BlockErrorActionReport BlockErrorAction = "report"
+	// the machine stops, and the request is tried again when it goes on
+	BlockErrorActionStop BlockErrorAction = "stop"
+)
+
+var valuesOfBlockErrorAction = [...]BlockErrorAction{
+	BlockErrorActionIgnore,
+	BlockErrorActionReport,
+	BlockErrorActionStop,
+}
+
+// BlockErrorActionValues returns the values of BlockErrorAction in the order of the schema.
+func BlockErrorActionValues() []BlockErrorAction { return slices.Clone(valuesOfBlockErrorAction[:]) }
+
+// DecodeBlockErrorAction decodes a BlockErrorAction; see package visit for errors.
+func DecodeBlockErrorAction(v visit.Value) BlockErrorAction {
+	return visit.Enum(v, valuesOfBlockErrorAction[:])
+}

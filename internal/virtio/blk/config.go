@@ -54,8 +54,10 @@ func (d *Device) Started() {
 	}
 }
 
-// Reset implements virtio.Kind. Requests in flight go on by themselves.
+// Reset implements virtio.Kind. Requests in flight go on by themselves; those
+// that failed and wait are given up.
 func (d *Device) Reset() {
+	d.Retry()
 	clear(d.stalled)
 	d.cache = d.WriteCache != "off"
 }

@@ -80,6 +80,9 @@ type Device struct {
 	WriteZeroes        bool   `qdev:"write-zeroes,bool,default=on"`
 	MaxZeroes          uint32 `qdev:"max-write-zeroes-sectors,uint32,default=4194303"`
 
+	OnReadError  string `qdev:"rerror,BlockdevOnError,default=auto,desc=Error handling policy (report/ignore/enospc/stop/auto)"`
+	OnWriteError string `qdev:"werror,BlockdevOnError,default=auto,desc=Error handling policy (report/ignore/enospc/stop/auto)"`
+
 	AccountInvalid string `qdev:"account-invalid,OnOffAuto,default=auto"`
 	// Merging is a hint: the disk is asked for what the guest asks for.
 	Merging bool `qdev:"request-merging,bool,default=on"`
@@ -91,6 +94,7 @@ type Device struct {
 	drained  bool       // the backend is in a drained section
 	stalled  []bool     // queues left unread because of maxInFlight or drained
 	free     []*request // for reuse
+	failed   []*coro.Co // requests that wait for the machine to go on
 }
 
 // Realize implements qdev.Realizer.
@@ -113,6 +117,9 @@ func (d *Device) Realize() error {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	if f, ok := disk.(faultTaker); ok {
+		f.SetErrorPolicies(d.OnReadError, d.OnWriteError)
 	}
 	d.stalled = make([]bool, d.NumQueues)
 	if b, ok := disk.(informer); ok {

@@ -34,24 +34,22 @@ func (d *Device) readSegment(r *request) (segment, bool) {
 	return segment{le.Uint64(b[:]), le.Uint32(b[segmentCount:]), le.Uint32(b[segmentFlags:])}, true
 }
 
-// serveSegment serves a discard or a write of zeroes, of at most limit sectors.
-func (d *Device) serveSegment(co *coro.Co, r *request, limit, flags uint32, do func(*coro.Co, *request, segment) error) uint8 {
+// serveSegment serves a discard or a write of zeroes, of at most limit sectors, and
+// returns its status, or the disk's error.
+func (d *Device) serveSegment(co *coro.Co, r *request, limit, flags uint32, do func(*coro.Co, *request, segment) error) (status uint8, err error) {
 	if r.OutLen()-headerSize > segmentSize {
-		return statusUnsupported
+		return statusUnsupported, nil
 	}
 	s, ok := d.readSegment(r)
 	switch {
 	case !ok:
-		return statusIOError
+		return statusIOError, nil
 	case s.count > limit || !d.inRange(s.sector, uint64(s.count)*sectorSize):
-		return d.refuse(true)
+		return d.refuse(true), nil
 	case s.flags&^flags != 0:
-		return statusUnsupported
+		return statusUnsupported, nil
 	}
-	if do(co, r, s) != nil {
-		return statusIOError
-	}
-	return statusOK
+	return statusOK, do(co, r, s)
 }
 
 // zero fills a segment with zeroes, as one write of the disk.

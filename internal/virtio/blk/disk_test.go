@@ -26,6 +26,8 @@ type disk struct {
 	flushes  int
 	begun    int // requests
 	ended    int
+	faults   []bool // requests told of, whether they write
+	onFault  string // what they lead to: "ignore", "stop"; "" is to report them
 	inUse    bool
 	device   any
 }
@@ -42,6 +44,19 @@ func (d *disk) CountInvalid(write bool) {
 }
 
 func (d *disk) SetDevice(dev any) { d.device = dev }
+
+func (d *disk) SetErrorPolicies(reads, writes string) {
+	if reads != "stop" {
+		d.onFault = writes
+		return
+	}
+	d.onFault = reads
+}
+
+func (d *disk) Failed(write bool, _ error) (ignore, again bool) {
+	d.faults = append(d.faults, write)
+	return d.onFault == "ignore", d.onFault == "stop"
+}
 
 func (d *disk) wait(co *coro.Co) error {
 	for d.held {

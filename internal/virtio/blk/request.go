@@ -141,20 +141,20 @@ func (d *Device) DrainedEnd() {
 	d.unstall()
 }
 
-// serve does what the request asks for and returns its status.
-func (d *Device) serve(co *coro.Co, r *request) uint8 {
-	var err error
+// attempt does what the request asks for and returns its status, or the disk's
+// error.
+func (d *Device) attempt(co *coro.Co, r *request) (status uint8, err error) {
 	switch r.typ {
 	case typeIn:
 		n := r.InLen() - statusSize
 		if !d.inRange(r.sector, n) {
-			return d.refuse(false)
+			return d.refuse(false), nil
 		}
 		err = d.move(co, r, false, n)
 	case typeOut:
 		n := r.OutLen() - headerSize
 		if !d.inRange(r.sector, n) || d.disk.ReadOnly() {
-			return d.refuse(true)
+			return d.refuse(true), nil
 		}
 		if err = d.move(co, r, true, n); err == nil {
 			err = d.through(co)
@@ -170,12 +170,9 @@ func (d *Device) serve(co *coro.Co, r *request) uint8 {
 	case typeWriteZeroes:
 		return d.serveSegment(co, r, d.MaxZeroes, segmentUnmap, d.zero)
 	default:
-		return statusUnsupported
+		return statusUnsupported, nil
 	}
-	if err != nil {
-		return statusIOError
-	}
-	return statusOK
+	return statusOK, err
 }
 
 // refuse is the answer to a request that makes no sense.
