@@ -64,6 +64,11 @@ func (c *Config) socket(o *opts.Opts, fds FDs) error {
 	c.ReconnectMS, _ = o.Number("reconnect-ms", min(n, maxReconnect/1000)*1000)
 	c.Telnet, c.NoDelay = on(o, "telnet", false), on(o, "nodelay", !on(o, "delay", true))
 	c.TLS, c.Auth = o.String("tls-creds", ""), o.String("tls-authz", "")
+	_, delay := o.Get("delay")
+	_, nodelay := o.Get("nodelay")
+	if delay && nodelay {
+		return qerr.New("'delay' and 'nodelay' are mutually exclusive")
+	}
 	c.Server = on(o, "server", false)
 	_, hasWait := o.Get("wait")
 	c.Wait = on(o, "wait", c.Server)

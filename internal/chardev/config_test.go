@@ -42,6 +42,7 @@ func TestParseOption(t *testing.T) {
 		"socket,id=a,path=x,host=h,port=1": "None or one of 'path', 'fd' or 'host' option required.",
 		"socket,id=a,fd=3,reconnect=1":     "'reconnect' option is incompatible with 'fd' address type",
 		"socket,id=a,path=x,reconnect=1,reconnect-ms=1": "'reconnect' and 'reconnect-ms' are mutually exclusive",
+		"socket,id=a,path=x,delay=on,nodelay=off":       "'delay' and 'nodelay' are mutually exclusive",
 		"socket,id=a,path=x,tls-authz=t":                "'tls_authz' option requires 'tls_creds' option",
 		"null,id=1a":                                    "Parameter 'id' expects an identifier\nIdentifiers consist of letters, digits, '-', '.', '_', starting with a letter.\n",
 		"socket,id=a":                                   "Unable to parse FD number ",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -32,7 +33,8 @@ type Mux struct {
 	label  string
 	onExit func()
 
-	writing sync.Mutex // one Write at a time; taken alone
+	writing sync.Mutex       // one Write at a time; taken alone
+	log     *descriptor.File // gets a copy of the output, or nil; set before use, guarded by writing
 
 	mu      sync.Mutex
 	conn    Conn // nil while nobody is connected
@@ -209,6 +211,9 @@ func (m *Mux) write(p []byte) (int, error) {
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	m.base.record(p)
+	if m.log != nil {
+		_, _ = m.log.Write(p) // as Chardev.record
+	}
 	m.mu.Lock()
 	conn := m.conn
 	m.mu.Unlock()
@@ -226,7 +231,20 @@ func (m *Mux) write(p []byte) (int, error) {
 }
 
 // Detach gives base back; there must be no frontends.
-func (m *Mux) Detach() { m.base.Detach() }
+func (m *Mux) Detach() {
+	m.base.Detach()
+	m.closeLog()
+}
+
+// closeLog ends the log, if there is one.
+func (m *Mux) closeLog() {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	if m.log != nil {
+		_ = m.log.Close()
+		m.log = nil
+	}
+}
 
 // Close closes the frontends' devices and the shared one, and returns when
 // their threads have ended.
@@ -238,4 +256,5 @@ func (m *Mux) Close() {
 		c.dev.Close()
 	}
 	m.base.Close()
+	m.closeLog()
 }

@@ -126,7 +126,7 @@ func (s *Set) Add(ctx context.Context, c Config) (pty string, err error) {
 	}
 	if c.Backend == "mux" {
 		defer s.mu.Unlock()
-		return "", s.addMuxLocked(c)
+		return "", s.addMuxLocked(&c)
 	}
 	making, cancel := context.WithCancel(s.ctx)
 	m := &member{label: c.Label, cancel: cancel}
@@ -215,7 +215,7 @@ func (s *Set) publish(m, over *member, d *Chardev) error {
 }
 
 // addMuxLocked makes a mux over a device that is there.
-func (s *Set) addMuxLocked(c Config) error {
+func (s *Set) addMuxLocked(c *Config) error {
 	base := s.findLocked(c.Shared)
 	if base == nil || base.dev == nil {
 		return qerr.New("mux: base chardev %s not found", c.Shared)
@@ -223,6 +223,12 @@ func (s *Set) addMuxLocked(c Config) error {
 	x, err := NewMux(base.dev, c.Label, s.config.Exit)
 	if err != nil {
 		return err
+	}
+	if c.LogFile != "" {
+		if x.log, err = s.config.openLog(c); err != nil {
+			x.Detach()
+			return err
+		}
 	}
 	if s.started {
 		if err := x.Start(); err != nil {

@@ -376,3 +376,40 @@ func TestPortRange(t *testing.T) {
 		t.Errorf("port %d, wanted one behind %d", got, taken)
 	}
 }
+
+// TestMuxLog has what goes out by a mux in the mux's log and in its device's.
+func TestMuxLog(t *testing.T) {
+	s := newSet(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/m", []byte("before "), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustAdd(t, s, "null,id=n,logfile="+dir+"/n")
+	if err := s.add("mux,id=m,chardev=n,logfile=" + dir + "/none/m"); text(err) != "Could not create '"+dir+"/none/m': No such file or directory" {
+		t.Error(err)
+	}
+	mustAdd(t, s, "mux,id=m,chardev=n,logappend=on,logfile="+dir+"/m") // the base is free again
+	d, err := s.Use("m", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	if err := d.Serve(false, func(_ *sched.Thread, c Conn) {
+		_, err := c.Write([]byte("said"))
+		done <- err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	d.Close()
+	if err := s.Remove("m"); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]string{"m": "before said", "n": "said"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}

@@ -31,9 +31,7 @@ func chardevConfig(id string, b *api.ChardevBackend) (c chardev.Config, err erro
 		logged(b.Null.Data.Logfile, b.Null.Data.Logappend)
 	case b.Mux != nil:
 		d := b.Mux.Data
-		if d.Logfile != nil {
-			return c, unsupported("logfile")
-		}
+		logged(d.Logfile, d.Logappend)
 		c.Shared = d.Chardev
 	case b.Stdio != nil:
 		d := b.Stdio.Data
