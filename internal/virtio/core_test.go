@@ -146,8 +146,10 @@ func TestRegisters(t *testing.T) {
 		}
 	}
 	b.w(regQueueSelect, 2, 2)
-	if got := b.ReadCommon(regQueueSize, 2); got != 0 {
-		t.Errorf("a queue that is not there has size %d", got)
+	b.w(regQueueSelect, MaxQueues, 2)
+	size, vector, offset := b.ReadCommon(regQueueSize, 2), b.ReadCommon(regQueueVector, 2), b.ReadCommon(regQueueOffset, 2)
+	if size != 0 || vector != NoVector || offset != 2 {
+		t.Errorf("a queue that is not there has size %d, vector %#x, offset %d", size, vector, offset)
 	}
 	if got, beyond := b.ReadConfig(1, 2), b.ReadConfig(1, 4); got != 0x0302 || beyond != 0xffffffff {
 		t.Errorf("configuration %#x, beyond its end %#x", got, beyond)

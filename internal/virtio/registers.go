@@ -65,8 +65,13 @@ func (c *Core) ReadCommon(off uint64, size uint) uint64 {
 	case regQueueSelect:
 		return uint64(c.queueSelect)
 	}
-	if q := c.selected(); q != nil {
+	switch q := c.selected(); {
+	case q != nil:
 		return q.read(off, c.queueSelect, size)
+	case off == regQueueVector:
+		return NoVector
+	case off == regQueueOffset:
+		return uint64(c.queueSelect)
 	}
 	return 0
 }
@@ -136,7 +141,9 @@ func (c *Core) WriteCommon(off, v uint64, size uint, vectors int) {
 	case regConfigVector:
 		c.configVector = vector
 	case regQueueSelect:
-		c.queueSelect = uint16(v)
+		if uint16(v) < MaxQueues {
+			c.queueSelect = uint16(v)
+		}
 	case regQueueVector:
 		if q := c.selected(); q != nil {
 			q.vector = vector
