@@ -205,13 +205,13 @@ type Invocation[Y any] struct {
 // more; it reaches the handler in [Call].
 func (s *Session[Y]) Prepare(ctx context.Context, r Request) *Invocation[Y] {
 	inv := new(Invocation[Y])
-	s.PrepareIn(inv, ctx, r)
+	s.PrepareIn(ctx, inv, r)
 	return inv
 }
 
 // PrepareIn is Prepare for an owner that keeps the Invocation to use it again:
 // inv, which is anything but in use, is made anew.
-func (s *Session[Y]) PrepareIn(inv *Invocation[Y], ctx context.Context, r Request) {
+func (s *Session[Y]) PrepareIn(ctx context.Context, inv *Invocation[Y], r Request) {
 	*inv = Invocation[Y]{session: s, err: r.err}
 	inv.call = Call{OOB: r.OOB, Monitor: s.config.Monitor, Ctx: ctx}
 	inv.call.ID, inv.call.HasID = r.ID()

@@ -50,7 +50,7 @@ func (h *handlers) ChardevAdd(co *coro.Co, call *qmp.Call, args *api.ChardevAddA
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	var pty string
-	gaveUp := h.blockUntil(co, call.Ctx, "chardev-add", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Add(ctx, c) })
+	gaveUp := h.blockUntil(co, call, "chardev-add", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Add(ctx, c) })
 	switch {
 	case err != nil && gaveUp != nil:
 		return nil, gaveUp
@@ -72,7 +72,7 @@ func (h *handlers) ChardevChange(co *coro.Co, call *qmp.Call, args *api.ChardevC
 		return nil, chardev.NotAdded(args.Id, err)
 	}
 	var pty string
-	gaveUp := h.blockUntil(co, call.Ctx, "chardev-change", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Change(ctx, args.Id, c) })
+	gaveUp := h.blockUntil(co, call, "chardev-change", func(ctx context.Context) { pty, err = h.s.config.Chardevs.Change(ctx, args.Id, c) })
 	switch {
 	case err != nil && gaveUp != nil:
 		return nil, gaveUp

@@ -138,7 +138,7 @@ func (h *handlers) writeDump(co *coro.Co, f outlet, core *machine.Core, still fu
 			e := core.Write(checked{f, co}, h.dump.done.Store)
 			return cmp.Or(e, f.Close())
 		})
-		if err != nil && err != co.Err() {
+		if err != nil && !errors.Is(err, co.Err()) {
 			err = notDumped(err)
 		}
 		h.dumped(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
 	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qmp"
 )
 
 // What a command does with the host may block: then it happens on a thread of
@@ -42,9 +43,14 @@ func (h *handlers) apart(co *coro.Co, name string, f func()) (gaveUp error) {
 }
 
 // blockUntil is block for an f that returns soon after its context has ended:
-// when parent ends or co is cancelled. It returns which of them it was, if any,
-// also if f came to its end all the same.
-func (h *handlers) blockUntil(co *coro.Co, parent context.Context, name string, f func(ctx context.Context)) (gaveUp error) {
+// when nobody wants the answer to call, which may be nil, any more, or co is
+// cancelled. It returns which of them it was, if any, also if f came to its end
+// all the same.
+func (h *handlers) blockUntil(co *coro.Co, call *qmp.Call, name string, f func(ctx context.Context)) (gaveUp error) {
+	parent := context.Background()
+	if call != nil {
+		parent = call.Ctx
+	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	done := new(coro.Event)
@@ -106,7 +112,7 @@ func (h *handlers) writing(co *coro.Co, file outlet, f func() error) (err error)
 	if err := co.Err(); err != nil {
 		return err
 	}
-	gaveUp := h.blockUntil(co, context.Background(), "write", func(ctx context.Context) {
+	gaveUp := h.blockUntil(co, nil, "write", func(ctx context.Context) {
 		stop := context.AfterFunc(ctx, func() { _ = file.SetWriteDeadline(time.Unix(1, 0)) }) // an error: it is no pipe
 		defer stop()
 		err = f()

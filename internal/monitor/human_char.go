@@ -64,7 +64,7 @@ func (h *handlers) humanChardevAdd(co *coro.Co, call *hmp.Call, args *hmp.Args) 
 		return err
 	}
 	var pty string
-	gaveUp := h.blockUntil(co, context.Background(), "chardev-add", func(ctx context.Context) {
+	gaveUp := h.blockUntil(co, nil, "chardev-add", func(ctx context.Context) {
 		pty, err = h.s.config.Chardevs.Add(ctx, c)
 	})
 	if err != nil && gaveUp != nil {
@@ -94,7 +94,7 @@ func (h *handlers) humanChardevChange(co *coro.Co, call *hmp.Call, args *hmp.Arg
 		return err
 	}
 	var pty string
-	gaveUp := h.blockUntil(co, context.Background(), "chardev-change", func(ctx context.Context) {
+	gaveUp := h.blockUntil(co, nil, "chardev-change", func(ctx context.Context) {
 		pty, err = h.s.config.Chardevs.Change(ctx, id, c)
 	})
 	if err != nil && gaveUp != nil {

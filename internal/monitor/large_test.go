@@ -66,6 +66,31 @@ func TestUnreadSchemas(t *testing.T) {
 	}
 }
 
+// TestMalformedLines: what a client sends that is no JSON is answered and leaves
+// nothing behind.
+func TestMalformedLines(t *testing.T) {
+	g := start(t, 0)
+	k := g.talk()
+	lines := "{\"execute\": \xff\n[[[}\n\"\xc3(\"\n{\"a\": 1, \"a\": 2}\n{1: 2}\n01]\nnul\n\x01\n"
+	send := func(n int) int64 {
+		var sender sync.WaitGroup
+		defer sender.Wait()
+		sender.Go(func() {
+			for range n / 8 {
+				fmt.Fprint(k, lines) // an error shows as a missing answer
+			}
+			fmt.Fprint(k, `{"execute": 1, "id": "end"}`)
+		})
+		for !strings.HasPrefix(k.next(), `{"id": "end"`) {
+		}
+		return heap()
+	}
+	before := send(8_000)
+	if grown := send(80_000) - before; grown > 256<<10 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}
+
 // TestNothingIsTorn: large replies, what comes out of band and events reach a
 // slow reader whole, replies in their order and events in theirs.
 func TestNothingIsTorn(t *testing.T) {

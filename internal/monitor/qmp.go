@@ -126,7 +126,7 @@ func (c *qmpClient) accept(r qmp.Request) (more bool) {
 		return !c.out.full()
 	}
 	if c.unoccupied() {
-		if c.sess.PrepareIn(&c.inv, c.ctx, r); asks(&c.inv) {
+		if c.sess.PrepareIn(c.ctx, &c.inv, r); asks(&c.inv) {
 			c.answer(&c.inv)
 			return !c.out.full()
 		}

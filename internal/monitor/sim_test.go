@@ -203,7 +203,7 @@ func TestCancelUnderAnySchedule(t *testing.T) {
 				})
 			})
 		}
-		if outcomes[true] == 0 || outcomes[false] == 0 {
+		if schedtest.Runs(300) >= 300 && (outcomes[true] == 0 || outcomes[false] == 0) {
 			t.Errorf("%s came to its end %d times, and was cancelled %d times", test.name, outcomes[true], outcomes[false])
 		}
 	}
