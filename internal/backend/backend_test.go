@@ -75,7 +75,7 @@ func TestRNG(t *testing.T) {
 	if err := os.WriteFile(file, []byte("random"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := backend.NewFileRNG(file)
+	r, err := backend.NewFileRNG(nil, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestRNG(t *testing.T) {
 	if _, err := r.Read(p); err == nil {
 		t.Error("a source that is gone can be read")
 	}
-	if _, err := backend.NewFileRNG("/nonesuch"); err == nil || err.Error() != "Could not open '/nonesuch': No such file or directory" {
+	if _, err := backend.NewFileRNG(nil, "/nonesuch"); err == nil || err.Error() != "Could not open '/nonesuch': No such file or directory" {
 		t.Error(err)
 	}
 	if n, err := backend.NewBuiltinRNG().Read(p); n != len(p) || err != nil {

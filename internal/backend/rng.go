@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -21,38 +22,38 @@ const (
 // RNG is a source of entropy: the emulator's own, or a file.
 type RNG struct {
 	qom.Object
-	filename string // "" for the emulator's own
-	fd       int
+	filename string           // "" for the emulator's own
+	file     *descriptor.File // nil for the emulator's own
 }
 
 // NewBuiltinRNG returns a source that is the host's generator.
 func NewBuiltinRNG() *RNG {
-	r := &RNG{fd: -1}
+	r := &RNG{}
 	r.Init(builtinType, r, rngClass(false), nil)
 	return r
 }
 
-// NewFileRNG returns a source that reads filename; "" means /dev/urandom. A
-// read never waits for the file to have more.
-func NewFileRNG(filename string) (*RNG, error) {
+// NewFileRNG returns a source that reads filename, which may be a set of files;
+// "" means /dev/urandom. A read never waits for the file to have more.
+func NewFileRNG(files *descriptor.Sets, filename string) (*RNG, error) {
 	if filename == "" {
 		filename = urandom
 	}
-	fd, err := unix.Open(filename, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	file, err := files.Open(filename, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, qerr.New("Could not open '%s': %s", filename, qerr.Reason(err))
 	}
-	r := &RNG{filename: filename, fd: fd}
-	r.Init(randomType, r, rngClass(true), func() { _ = unix.Close(fd) })
+	r := &RNG{filename: filename, file: file}
+	r.Init(randomType, r, rngClass(true), func() { _ = file.Close() })
 	return r, nil
 }
 
 // Read implements io.Reader; it returns what there is now.
 func (r *RNG) Read(p []byte) (int, error) {
-	if r.fd < 0 {
+	if r.file == nil {
 		return rand.Read(p)
 	}
-	n, err := unix.Read(r.fd, p)
+	n, err := r.readNow(p)
 	switch {
 	case err != nil:
 		return 0, err
@@ -60,6 +61,23 @@ func (r *RNG) Read(p []byte) (int, error) {
 		return 0, errNoEntropy
 	}
 	return n, nil
+}
+
+// readNow is one read(2), which does not wait; the file's Read would.
+func (r *RNG) readNow(p []byte) (n int, err error) {
+	raw, err := r.file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		n, failed = unix.Read(int(fd), p)
+		return true
+	})
+	if err == nil {
+		err = failed
+	}
+	return n, err
 }
 
 var errNoEntropy = errors.New("backend: the file has no more")

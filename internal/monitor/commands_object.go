@@ -76,7 +76,7 @@ func newObject(m *machine.Machine, o *api.ObjectOptions) (*qom.Object, error) {
 	case o.RngBuiltin != nil:
 		return &backend.NewBuiltinRNG().Object, nil
 	case o.RngRandom != nil:
-		r, err := backend.NewFileRNG(value(o.RngRandom.Filename))
+		r, err := backend.NewFileRNG(m.Files, value(o.RngRandom.Filename))
 		if err != nil {
 			return nil, err
 		}
