@@ -2,8 +2,8 @@ package virtiotest
 
 import "encoding/binary"
 
-// Driver is a guest's driver of one virtio device on PCI, with one queue of 128
-// entries.
+// Driver is a guest's driver of one queue, of 128 entries, of a virtio device on
+// PCI.
 type Driver struct {
 	Function
 	// Features are those below 32 that Start accepts if they are offered.
@@ -11,6 +11,7 @@ type Driver struct {
 
 	common, status, isr, config, notify uint64
 
+	index           int    // of the queue
 	ports           uint64 // the legacy interface, if that is what it uses
 	queue           uint64 // where its rings are
 	size            uint16 // entries
@@ -78,7 +79,7 @@ func (d *Driver) SetStatus(v uint64) { d.b.Write(d.status, v, 1) }
 // usual is INDIRECT_DESC and a disk's flushes.
 const usual = 1<<28 | 1<<9
 
-// Start initialises the device with queue 0 and, unless the interface is
+// Start initialises the device with the queue and, unless the interface is
 // legacy, the feature VERSION_1.
 func (d *Driver) Start() {
 	d.b.T.Helper()
@@ -101,11 +102,19 @@ func (d *Driver) Start() {
 	d.SetCommon(0x14, 0xf, 1)
 }
 
-// Enable sets up queue 0 anew.
+// Also returns a driver of another queue of the same device, with memory of its
+// own. Enable or, for the legacy interface, Place sets the queue up.
+func (d *Driver) Also(index int) *Driver {
+	e := *d
+	e.index, e.queue = index, RAM+0x100000+uint64(index)<<16
+	return &e
+}
+
+// Enable sets the queue up anew.
 func (d *Driver) Enable() {
 	d.avail = 0
 	d.b.Put(d.queue, make([]byte, dataAt))
-	d.SetCommon(0x16, 0, 2)
+	d.SetCommon(0x16, uint64(d.index), 2)
 	d.SetCommon(0x18, uint64(d.size), 2)
 	d.SetCommon(0x20, d.queue, 8)
 	d.SetCommon(0x28, d.queue+d.availAt, 8)
@@ -144,7 +153,13 @@ func (d *Driver) Offer(first int, chain ...Buffer) {
 }
 
 // Notify tells the device of what was offered.
-func (d *Driver) Notify() { d.b.Write(d.notify, 0, 2) }
+func (d *Driver) Notify() {
+	at := d.notify
+	if d.ports == 0 {
+		at += 4 * uint64(d.index)
+	}
+	d.b.Write(at, uint64(d.index), 2)
+}
 
 // Used is how many chains the device has given back.
 func (d *Driver) Used() int { return int(d.b.Read(d.queue+d.usedAt+2, 2)) }

@@ -32,10 +32,10 @@ func (d *Driver) startLegacy() {
 	d.SetStatus(7)
 }
 
-// Place tells the device where queue 0 is. The device chose its size, and that
+// Place tells the device where the queue is. The device chose its size, and that
 // lays it out.
 func (d *Driver) Place() {
-	d.SetPort(0x0e, 0, 2)
+	d.SetPort(0x0e, uint64(d.index), 2)
 	d.size, d.avail = uint16(d.Port(0x0c, 2)), 0
 	d.availAt = 16 * uint64(d.size)
 	d.usedAt = (d.availAt + 2*uint64(d.size) + 6 + 0xfff) &^ 0xfff
