@@ -82,19 +82,6 @@ func noBalloon() error {
 	return qerr.Newc(qerr.DeviceNotActive, "No balloon device has been activated")
 }
 
-// Yank ends connections that hang; nothing here has one that could. It runs on
-// the thread that reads the client, as the next does.
-func (h *handlers) Yank(_ *qmp.Call, args *api.YankArgs) error {
-	if len(args.Instances) > 0 {
-		return qerr.Newc(qerr.DeviceNotFound, "Instance not found")
-	}
-	return nil
-}
-
-func (h *handlers) QueryYank(*qmp.Call) ([]api.YankInstance, error) {
-	return []api.YankInstance{}, nil
-}
-
 func (h *handlers) QueryReplay(*qmp.Call) (*api.ReplayInfo, error) {
 	return &api.ReplayInfo{Mode: api.ReplayModeNone}, nil
 }
