@@ -32,6 +32,9 @@ Machine
   -S                      do not start; wait for "cont"
   -name NAME, -uuid UUID  what query-name and query-uuid say
 
+  -d ITEM[,ITEM...]       log; "-d help" lists the items
+  -D FILE                 where to, instead of standard error
+
   -no-reboot, -no-shutdown, -action reboot=...,shutdown=...   what a reset and a shutdown of the guest do
 
 Devices

@@ -34,6 +34,8 @@ type plan struct {
 	slots          uint64                        // -m slots=, maxmem=
 	maxRAM         uint64
 	actions        api.SetActionArgs    // -action, -no-reboot, -no-shutdown
+	logItems       located[string]      // -d
+	logFile        located[string]      // -D
 	inherited      []located[inherited] // -add-fd
 	nodes          []located[*api.BlockdevOptions]
 	drives         []located[opts.Drive]
@@ -118,6 +120,8 @@ func (p *plan) take(f opts.Flag, registry *qdev.Registry) (err error) {
 		return f.Wrap(p.takeObject(f))
 	case "action", "no-reboot", "no-shutdown":
 		return f.Wrap(p.takeAction(f))
+	case "d", "D":
+		p.takeLog(f)
 	case "chardev":
 		if f.Value == "help" || f.Value == "?" {
 			p.help = chardev.Help()

@@ -34,7 +34,7 @@ func optionTable() map[string]option {
 		"h": {alias: "help"},
 	}
 	for _, name := range strings.Fields(`machine cpu accel smp m device blockdev drive chardev mon qmp qmp-pretty
-		monitor serial kernel append bios name uuid display global object action add-fd`) {
+		monitor serial kernel append bios name uuid display global object action add-fd d D`) {
 		t[name] = option{arg: true}
 	}
 	t["x-dispatch"] = option{arg: true} // backplane's own
@@ -42,7 +42,7 @@ func optionTable() map[string]option {
 		t[name] = option{}
 	}
 	for _, name := range strings.Fields(`initrd dtb netdev nic net rtc boot pidfile overcommit sandbox msg set
-		audiodev audio smbios acpitable fsdev virtfs icount watchdog-action numa gdb d D L dfilter loadvm incoming
+		audiodev audio smbios acpitable fsdev virtfs icount watchdog-action numa gdb L dfilter loadvm incoming
 		run-with semihosting-config trace plugin spice vnc k usbdevice vga full-screen g hda hdb hdc hdd cdrom sd mtdblock
 		pflash fda fdb parallel debugcon tpmdev iscsi fw_cfg readconfig option-rom prom-env seed echr compat runas chroot
 		dump-vmstate enable-sync-profile xen-domid t`) {
