@@ -12,7 +12,7 @@ import (
 )
 
 func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
-	if value(args.ForceShare) && !value(args.ReadOnly) {
+	if args.NodeName != nil && value(args.ForceShare) && !value(args.ReadOnly) {
 		return qerr.New("force-share=on can only be used with read-only images")
 	}
 	if args.NodeName != nil && *args.NodeName == "" {
