@@ -94,7 +94,7 @@ func (b *Memory) populate(p []byte) error {
 		advice = unix.MADV_POPULATE_READ
 	}
 	err := unix.Madvise(p, advice)
-	if err == unix.EINVAL && b.file == nil && b.memfd == nil { //nolint:errorlint // Madvise returns bare numbers
+	if err == unix.EINVAL && b.file == nil && b.memfd == nil {
 		for i := uint64(0); i < uint64(len(p)); i += hostPage() { // Linux before 5.14
 			p[i] = 0
 		}

@@ -67,6 +67,9 @@ func (m *Machine) State() RunState { return m.state }
 // a reset. The caller holds the BQL.
 func (m *Machine) NeedsReset() bool { return m.state == Shutdown && !m.ending }
 
+// Ending reports whether the machine ends for good. The caller holds the BQL.
+func (m *Machine) Ending() bool { return m.ending }
+
 // Stop stops the guest and returns once no CPU executes, no request of its disks
 // is in flight and what they wrote is flushed. It yields; the caller is a
 // coroutine that runs under the BQL, and no CPU. An error is why co was

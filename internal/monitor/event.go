@@ -9,6 +9,9 @@ import (
 // event tells all QMP clients what happened to the machine. It runs under the
 // BQL.
 func (s *Set) event(e machine.Event) {
+	if _, ok := e.(machine.ShuttingDown); ok && s.m.Ending() {
+		s.over.Store(true)
+	}
 	wall := s.m.World.Wall()
 	at := qmp.Timestamp{Seconds: wall.Unix(), Microseconds: int64(wall.Nanosecond() / 1000)}
 	s.events.event(stamped{wire(e), at})

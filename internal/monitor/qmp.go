@@ -211,8 +211,13 @@ func (c *qmpClient) dispatch(co *coro.Co) {
 	}
 }
 
-// run runs a request whose turn has come and returns the reply.
+// run runs a request whose turn has come and returns the reply: none if the
+// machine ends, when QEMU runs nothing either.
 func (c *qmpClient) run(co *coro.Co, q *request) (reply qmp.Reply) {
+	if c.set.over.Load() {
+		q.cancel(nil)
+		return reply
+	}
 	loop := c.set.m.Loop
 	ordinary := loop.IOHandler
 	if c.set.policy.everythingInMain() {

@@ -43,14 +43,19 @@ func (c *qmpClient) answer(inv *qmp.Invocation[*coro.Co]) {
 		return
 	}
 	defer c.endAnswer()
-	switch name := inv.Name(); name {
-	case "":
+	switch name := inv.Name(); {
+	case c.set.over.Load():
+	case name == "":
 		c.say(inv.Answer())
-	case qmp.CapabilitiesName: // whose reply comes before the first event
+	case name == qmp.CapabilitiesName: // whose reply comes before the first event
 		c.underBQL(name, func() { c.say(inv.Answer()) })
 	default:
 		var r qmp.Reply
-		c.underBQL(name, func() { r = inv.Answer() })
+		c.underBQL(name, func() {
+			if !c.set.over.Load() {
+				r = inv.Answer()
+			}
+		})
 		c.say(r) // what it holds does not change any more
 	}
 }

@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/backplane-vm/backplane/coro"
@@ -80,6 +81,7 @@ type Set struct {
 	ctx    context.Context // ends with the Set
 	cancel context.CancelFunc
 
+	over     atomic.Bool                 // the machine ends: no further command of QMP clients is run
 	events   *throttle                   // BQL
 	attached map[string]*chardev.Chardev // of x-monitor-add; BQL
 
