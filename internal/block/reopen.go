@@ -110,9 +110,9 @@ func (n *Node) checkFixed(o *Options) error {
 	}
 	now := o.fixed()
 	for i, old := range n.opts.fixed() {
-		switch {
-		case now[i][1] == old[1]:
-		case now[i][1] == "":
+		switch now[i][1] {
+		case old[1]:
+		case "":
 			return qerr.New("Option '%s' cannot be reset to its default value", old[0])
 		default:
 			return cannotChange(old[0])

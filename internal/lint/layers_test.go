@@ -70,7 +70,7 @@ const layers = `
 	# Backends.
 	internal/mem, internal/qom, internal/descriptor, internal/authz, internal/credentials < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
-	qapi/qerr < internal/block/throttle < internal/backend;
+	qapi/qerr, internal/mutant < internal/block/throttle < internal/backend;
 	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, internal/block/qcow2, internal/block/throttle < internal/block;
 	BASE, internal/credentials, internal/qom, golang.org/x/sys/unix, internal/descriptor, golang.org/x/term < internal/chardev;
 

@@ -1,6 +1,10 @@
 package throttle
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/backplane-vm/backplane/internal/mutant"
+)
 
 // A Group is disks that share limits.
 type Group struct {
@@ -105,7 +109,7 @@ func (m *Member) Waiting() int { return len(m.waiting[Read]) + len(m.waiting[Wri
 // counted, and others pay. Exemptions nest.
 func (m *Member) Exempt() {
 	m.exempt++
-	if m.group != nil && m.exempt == 1 {
+	if m.group != nil && m.exempt == 1 && !mutant.Planted("throttle-drain-waits") {
 		for d := range Direction(directions) {
 			m.group.letGo(m, d)
 		}
@@ -170,6 +174,9 @@ func (g *Group) fire(d Direction) {
 	g.armed[d] = nil
 	if len(m.waiting[d]) > 0 {
 		g.release(m, d)
+	}
+	if mutant.Planted("throttle-one-at-a-time") {
+		return
 	}
 	g.goOn(m, d)
 }
