@@ -50,6 +50,7 @@ Monitors and consoles
   -mon chardev=ID,mode=readline|control
   -serial DEV                     the guest's console
   -chardev BACKEND,id=ID,...      a character device; "-chardev help" lists the backends
+  -add-fd fd=N,set=N[,opaque=TEXT]  put an inherited descriptor into the set behind /dev/fdset/N
   -nographic                      the console and a human monitor on standard input and output (Ctrl-A h)
   -display none, -nodefaults      accepted: there is no display, and no default devices
 

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/opts"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -45,14 +46,14 @@ func (p *plan) takeInherited(f opts.Flag) error {
 
 // inherit puts copies of the descriptors of -add-fd into their sets, and closes
 // what was copied.
-func (vm *VM) inherit() error {
-	for _, in := range vm.plan.inherited {
-		if err := in.flag.Wrap(vm.Machine.Files.Inherit(in.value.fd, in.value.set, in.value.opaque)); err != nil {
+func (p *plan) inherit(m *machine.Machine) error {
+	for _, in := range p.inherited {
+		if err := in.flag.Wrap(m.Files.Inherit(in.value.fd, in.value.set, in.value.opaque)); err != nil {
 			return err
 		}
 	}
 	done := make(map[int]bool)
-	for _, in := range vm.plan.inherited {
+	for _, in := range p.inherited {
 		if fd := in.value.fd; !done[fd] { // several flags may name it
 			_ = unix.Close(fd)
 			done[fd] = true

@@ -38,6 +38,9 @@ func flavour(json bool) visit.Flavour {
 
 // makeObjects makes the objects of -object, before the board.
 func (p *plan) makeObjects(m *machine.Machine) error {
+	if err := p.inherit(m); err != nil { // they may read sets
+		return err
+	}
 	for _, o := range p.objects {
 		if err := o.flag.Wrap(monitor.AddObject(m, o.value)); err != nil {
 			return err

@@ -101,7 +101,7 @@ func (vm *VM) build() error {
 		return err
 	}
 	for _, step := range []func() error{
-		vm.startLog, vm.inherit, vm.openChardevs, vm.makeMonitors, vm.connectConsole, vm.plug, vm.serveMonitors, vm.chardevs.Start,
+		vm.startLog, vm.openChardevs, vm.makeMonitors, vm.connectConsole, vm.plug, vm.serveMonitors, vm.chardevs.Start,
 	} {
 		if err := step(); err != nil {
 			return err
