@@ -196,10 +196,10 @@ func (m *Machine) Start() {
 		m.resetDevices()
 		m.Devices.SetReady()
 	})
-	m.main = m.World.Go("main", m.Loop.Run)
 	for _, c := range m.cpus {
 		c.start()
 	}
+	m.main = m.World.Go("main", m.Loop.Run) // commands that came before ask for the CPUs' threads
 	m.reachable.Store(true)
 }
 

@@ -31,7 +31,17 @@ func (h *handlers) deviceAdd(co *coro.Co, args *qobject.Dict, f qdev.Flavour) er
 	return err
 }
 
+// objectTree returns the machine's objects. Character devices come and go
+// without the BQL, so that those of now are put into the tree when somebody looks.
+func (h *handlers) objectTree() *qom.Tree {
+	if set := h.s.config.Chardevs; set != nil {
+		set.ShowIn(h.m.QOM.Container("/chardevs"))
+	}
+	return h.m.QOM
+}
+
 func (h *handlers) DeviceDel(_ *qmp.Call, args *api.DeviceDelArgs) error {
+	h.objectTree()
 	return h.m.Devices.Del(args.Id)
 }
 
@@ -54,7 +64,7 @@ func (h *handlers) DeviceListProperties(_ *qmp.Call, args *api.DeviceListPropert
 }
 
 func (h *handlers) QomList(_ *qmp.Call, args *api.QomListArgs) ([]api.ObjectPropertyInfo, error) {
-	props, err := h.m.QOM.List(args.Path)
+	props, err := h.objectTree().List(args.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +110,7 @@ func propertyInfos(props []*qom.Property, detail int) []api.ObjectPropertyInfo {
 }
 
 func (h *handlers) QomGet(_ *qmp.Call, args *api.QomGetArgs) (any, error) {
-	v, err := h.m.QOM.Get(args.Path, args.Property)
+	v, err := h.objectTree().Get(args.Path, args.Property)
 	if v == nil && err == nil {
 		return qmp.Null, nil
 	}
@@ -108,7 +118,7 @@ func (h *handlers) QomGet(_ *qmp.Call, args *api.QomGetArgs) (any, error) {
 }
 
 func (h *handlers) QomSet(_ *qmp.Call, args *api.QomSetArgs) error {
-	return h.m.QOM.Set(args.Path, args.Property, args.Value)
+	return h.objectTree().Set(args.Path, args.Property, args.Value)
 }
 
 func (h *handlers) QomListTypes(_ *qmp.Call, args *api.QomListTypesArgs) ([]api.ObjectTypeInfo, error) {

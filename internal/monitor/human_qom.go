@@ -28,7 +28,7 @@ func (h *handlers) humanQomList(call *hmp.Call, args *hmp.Args) error {
 		call.Printf("/\n")
 		return nil
 	}
-	props, err := h.m.QOM.List(path)
+	props, err := h.objectTree().List(path)
 	for _, p := range props {
 		call.Printf("%s (%s)\n", p.Name, p.Type)
 	}
@@ -36,7 +36,7 @@ func (h *handlers) humanQomList(call *hmp.Call, args *hmp.Args) error {
 }
 
 func (h *handlers) humanQomGet(call *hmp.Call, args *hmp.Args) error {
-	v, err := h.m.QOM.Get(args.String("path"), args.String("property"))
+	v, err := h.objectTree().Get(args.String("path"), args.String("property"))
 	if err == nil {
 		call.Printf("%s\n", qobject.AppendPretty(nil, v))
 	}
@@ -54,7 +54,7 @@ func (h *handlers) humanQomSet(_ *hmp.Call, args *hmp.Args) error {
 		in = qom.JSON(v)
 	}
 	path := args.String("path")
-	o, ambiguous := h.m.QOM.Resolve(path)
+	o, ambiguous := h.objectTree().Resolve(path)
 	switch {
 	case ambiguous && args.Bool("json"): // without, QEMU says that there is none
 		return qerr.New("Path '%s' is ambiguous", path)
@@ -65,10 +65,10 @@ func (h *handlers) humanQomSet(_ *hmp.Call, args *hmp.Args) error {
 }
 
 func (h *handlers) infoQomTree(call *hmp.Call, args *hmp.Args) error {
-	o := h.m.QOM.Container("/machine")
+	o := h.objectTree().Container("/machine")
 	if path := args.String("path"); path != "" {
 		var ambiguous bool
-		switch o, ambiguous = h.m.QOM.Resolve(path); {
+		switch o, ambiguous = h.objectTree().Resolve(path); {
 		case ambiguous:
 			call.Printf("Warning: Path '%s' is ambiguous.\n", path)
 			return nil
@@ -96,7 +96,7 @@ func (h *handlers) completePath(args []string) []string {
 		return nil
 	}
 	dir, _, _ := cutLast(args[0], "/")
-	o, _ := h.m.QOM.Resolve(dir + "/")
+	o, _ := h.objectTree().Resolve(dir + "/")
 	if o == nil {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (h *handlers) completeProperty(args []string) []string {
 	if len(args) == 1 {
 		return h.completePath(args)
 	}
-	props, err := h.m.QOM.List(strings.TrimSuffix(args[0], "/"))
+	props, err := h.objectTree().List(strings.TrimSuffix(args[0], "/"))
 	if err != nil || len(args) > 2 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package virt
 
 import (
 	"github.com/backplane-vm/backplane/internal/backend"
+	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/pci"
 	"github.com/backplane-vm/backplane/internal/qdev"
@@ -25,8 +26,10 @@ func NewRegistry() (*qdev.Registry, error) {
 	); err != nil {
 		return nil, err
 	}
-	if err := backend.Register(r.Types); err != nil {
-		return nil, err
+	for _, add := range []func(*qom.Types) error{backend.Register, chardev.Register} {
+		if err := add(r.Types); err != nil {
+			return nil, err
+		}
 	}
 	for _, add := range []func(*qdev.Registry) error{addChips, pci.Register, virtio.Register, blk.Register, rng.Register} {
 		if err := add(r); err != nil {
