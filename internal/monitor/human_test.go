@@ -121,6 +121,7 @@ func TestHumanMemory(t *testing.T) {
 	for line, want := range map[string]string{
 		"gpa2hva 0x80000010": "Host virtual address for 0x80000010 (riscv_virt_board.ram) is 0x",
 		"info roms":          "addr=0000000000001000 size=0x000028 mem=rom name=\"mrom.reset\"\naddr=0000000000001028 size=0x000030 mem=rom name=\"mrom.finfo\"\naddr=0000000080000000 size=0x",
+		"info qtree":         "  dev: gpex-pcihost, id \"\"\n    gpio-out \"sysbus-irq\" 4\n    allow",
 		"info pic":           "riscv.sifive.plic\n  pending: ",
 		"info ramblock":      "    riscv_virt_board.ram    4 KiB  0x0000000000000000 0x0000000004000000 0x0000000004000000 0x",
 	} {

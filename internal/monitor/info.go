@@ -174,6 +174,9 @@ func viewBus(b qdev.BusInfo) *view.Bus {
 	v := &view.Bus{Name: b.Name, Type: b.Type}
 	for _, d := range b.Devices {
 		dev := &view.Device{Type: d.Class, ID: d.ID, Details: d.Lines}
+		for _, g := range d.GPIOs {
+			dev.GPIOs = append(dev.GPIOs, view.GPIO(g))
+		}
 		for _, p := range d.Properties {
 			dev.Props = append(dev.Props, view.Prop{Name: p.Name, Value: p.Value})
 		}

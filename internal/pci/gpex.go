@@ -48,6 +48,9 @@ func (h *GPEXHost) Connect(p Platform, line func(line int, level bool)) {
 	h.platform, h.line = p, line
 }
 
+// GPIOs implements [qdev.Wired]: INTA to INTD.
+func (h *GPEXHost) GPIOs() []qdev.GPIO { return []qdev.GPIO{{Name: "sysbus-irq", Out: 4}} }
+
 // Host is the hierarchy, for queries and configuration accesses; nil before
 // Realize.
 func (h *GPEXHost) Host() *Host { return h.host }

@@ -107,6 +107,7 @@ type BusInfo struct {
 // DeviceInfo is a device as `info qtree` shows it.
 type DeviceInfo struct {
 	Class, ID  string
+	GPIOs      []GPIO
 	Properties []PropertyInfo
 	Lines      []string // what the bus has to say of it
 	Buses      []BusInfo
@@ -114,6 +115,16 @@ type DeviceInfo struct {
 
 // PropertyInfo is a property and its value in words.
 type PropertyInfo struct{ Name, Value string }
+
+// GPIO is a list of a device's lines by one name: so many that come in, so many that
+// go out.
+type GPIO struct {
+	Name    string
+	In, Out int
+}
+
+// Wired is a device with lines; `info qtree` counts them.
+type Wired interface{ GPIOs() []GPIO }
 
 // Describer is a device that adds lines of its own to `info qtree`, such as
 // its addresses on the bus.
@@ -137,6 +148,9 @@ func describe(d Device) DeviceInfo {
 		if text, ok := b.class.table.text(b, p); ok {
 			out.Properties = append(out.Properties, PropertyInfo{p.Name, text})
 		}
+	}
+	if w, ok := d.(Wired); ok {
+		out.GPIOs = w.GPIOs()
 	}
 	if s, ok := d.(Describer); ok {
 		out.Lines = s.Describe()
