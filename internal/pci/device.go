@@ -20,7 +20,29 @@ type Platform struct {
 	Clock  *aio.Clock   // the guest's time
 	Random io.Reader    // entropy for guests; must not block
 	CPUs   int          // harts, at least 1; how many queues a device has by default
+
+	boot map[int32]bool // places in the order of booting that are taken
 }
+
+// TakeBootIndex takes a place in the order in which firmware tries devices, or
+// says that it is taken. Negative ones are no places. There is no firmware yet
+// that would ask for the order.
+func (p *Platform) TakeBootIndex(i int32) error {
+	if i < 0 {
+		return nil
+	}
+	if p.boot[i] {
+		return qerr.New("The bootindex %d has already been used", i)
+	}
+	if p.boot == nil {
+		p.boot = make(map[int32]bool)
+	}
+	p.boot[i] = true
+	return nil
+}
+
+// FreeBootIndex gives a place back.
+func (p *Platform) FreeBootIndex(i int32) { delete(p.boot, i) }
 
 // busObject is a Bus in the device tree.
 type busObject struct {
@@ -41,6 +63,10 @@ type Device struct {
 	ACPIIndex     uint32 `qdev:"acpi-index,uint32,default=0"` // for ACPI tables, of which there are none
 	ErrorMask     bool   `qdev:"x-pcie-err-unc-mask,bool,default=on"`
 	ExtendedTags  bool   `qdev:"x-pcie-ext-tag,bool,default=on"`
+	// Of no consequence to functions that have no option ROM and are not found
+	// by alternative routing-ids, as all of these.
+	ROMBar int32 `qdev:"rombar,int32,default=-1"`
+	NextFn bool  `qdev:"x-pcie-ari-nextfn-1,bool,default=off"`
 
 	fn *Function
 }

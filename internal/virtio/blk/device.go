@@ -87,6 +87,9 @@ type Device struct {
 	// Merging is a hint: the disk is asked for what the guest asks for.
 	Merging bool `qdev:"request-merging,bool,default=on"`
 
+	// BootIndex is a place in the order of booting, or -1.
+	BootIndex int32 `qdev:"bootindex,int32"`
+
 	disk     Backend
 	cache    bool // writes are stable after a flush only
 	config   [configSize]byte
@@ -96,6 +99,15 @@ type Device struct {
 	free     []*request // for reuse
 	failed   []*coro.Co // requests that wait for the machine to go on
 }
+
+// noBootIndex is the boot index of a disk that is not booted from.
+const noBootIndex = -1
+
+// Init implements qdev.Initer.
+func (d *Device) Init() { d.BootIndex = noBootIndex }
+
+// Unrealize implements qdev.Unrealizer.
+func (d *Device) Unrealize() { d.Platform().FreeBootIndex(d.BootIndex) }
 
 // Realize implements qdev.Realizer.
 func (d *Device) Realize() error {
@@ -117,6 +129,9 @@ func (d *Device) Realize() error {
 		if err := check(); err != nil {
 			return err
 		}
+	}
+	if err := d.Platform().TakeBootIndex(d.BootIndex); err != nil {
+		return err
 	}
 	if f, ok := disk.(faultTaker); ok {
 		f.SetErrorPolicies(d.OnReadError, d.OnWriteError)

@@ -3,6 +3,7 @@ package blk_test
 import (
 	"testing"
 
+	"github.com/backplane-vm/backplane/internal/virtio/blk"
 	"github.com/backplane-vm/backplane/internal/virtio/virtiotest"
 )
 
@@ -88,5 +89,28 @@ func TestPortShowsLink(t *testing.T) {
 		if got := b.At(0, 1, 0).Read(lnkSta, 2)&0x2000 != 0; got != active {
 			t.Errorf("link active %v, want %v", got, active)
 		}
+	}
+}
+
+func TestBootIndex(t *testing.T) {
+	b := virtiotest.New(t, shelf{"n0": newDisk(), "n1": newDisk()}, blk.Register)
+	b.Add("pcie-root-port", "rp0", "chassis", int64(1))
+	b.Add("pcie-root-port", "rp1", "chassis", int64(2))
+	b.Start()
+	second := func() error {
+		return b.TryAdd("virtio-blk-pci", "d1", "bus", "rp1", "drive", "n1", "bootindex", int64(3))
+	}
+	b.Add("virtio-blk-pci", "d0", "bus", "rp0", "drive", "n0", "bootindex", int64(3))
+	const taken = "The bootindex 3 has already been used"
+	if err := second(); err == nil || err.Error() != taken {
+		t.Errorf("a place twice: %v", err)
+	}
+	b.Settle()
+	if err := b.Tree.Del("d0"); err != nil {
+		t.Fatal(err)
+	}
+	b.Settle()
+	if err := second(); err != nil {
+		t.Errorf("after the first has gone: %v", err)
 	}
 }
