@@ -147,3 +147,27 @@ func ioError(e machine.IOError) qmp.Event {
 	}
 	return api.EventBlockIoError(data)
 }
+
+// BlockdevOpenTray refuses: no device has a tray. A disk without a device is
+// removable, and has nothing to open.
+func (h *handlers) BlockdevOpenTray(_ *qmp.Call, args *api.BlockdevOpenTrayArgs) error {
+	return h.tray(args.Device, args.Id)
+}
+
+// BlockdevCloseTray is BlockdevOpenTray's opposite.
+func (h *handlers) BlockdevCloseTray(_ *qmp.Call, args *api.BlockdevCloseTrayArgs) error {
+	return h.tray(args.Device, args.Id)
+}
+
+func (h *handlers) tray(device, id *string) error {
+	d, err := h.findDisk(device, id)
+	switch {
+	case err != nil:
+		return err
+	case d.backend != nil && device != nil:
+		return qerr.New("Device '%s' is not removable", *device)
+	case d.backend != nil:
+		return qerr.New("Device '%s' is not removable", *id)
+	}
+	return nil
+}

@@ -86,6 +86,12 @@ func TestThrottling(t *testing.T) {
 		{"human-monitor-command", `{"command-line":"block_set_io_throttle nope 0 0 0 0 0 0"}`, `"Error: Device 'nope' not found\r\n"`, ""},
 		{"human-monitor-command", `{"command-line":"block_set_io_throttle /machine/peripheral/v/virtio-backend 1 1 0 0 0 0"}`, `"Error: ` + both + `\r\n"`, ""},
 
+		{"blockdev-open-tray", `{}`, "", "Need exactly one of 'device' and 'id'"},
+		{"blockdev-open-tray", `{"id":` + back + `,"force":true}`, "", "Device '/machine/peripheral/v/virtio-backend' is not removable"},
+		{"blockdev-close-tray", `{"id":` + back + `}`, "", "Device '/machine/peripheral/v/virtio-backend' is not removable"},
+		{"blockdev-close-tray", `{"device":"nope"}`, "", "Device 'nope' not found"},
+		{"blockdev-open-tray", `{"device":"d0"}`, `{}`, ""},
+		{"blockdev-close-tray", `{"device":"d0"}`, `{}`, ""},
 		{"blockdev-reopen", `{"options":[{"driver":"throttle","file":"n","throttle-group":"h"}]}`, "", "node-name not specified"},
 		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"nope","file":"n","throttle-group":"h"}]}`, "", "Failed to find node with node-name='nope'"},
 		{"blockdev-reopen", `{"options":[{"driver":"throttle","node-name":"t","file":"n","throttle-group":"nope"}]}`, "", "Throttle group 'nope' does not exist"},

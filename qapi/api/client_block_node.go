@@ -30,3 +30,13 @@ func (c Client) XDebugQueryBlockGraph(ctx context.Context) (*XDbgBlockGraph, err
 func (c Client) BlockdevReopen(ctx context.Context, args *BlockdevReopenArgs) error {
 	return c.Execute(ctx, "blockdev-reopen", args, nil)
 }
+
+// BlockdevOpenTray calls blockdev-open-tray.
+func (c Client) BlockdevOpenTray(ctx context.Context, args *BlockdevOpenTrayArgs) error {
+	return c.Execute(ctx, "blockdev-open-tray", args, nil)
+}
+
+// BlockdevCloseTray calls blockdev-close-tray.
+func (c Client) BlockdevCloseTray(ctx context.Context, args *BlockdevCloseTrayArgs) error {
+	return c.Execute(ctx, "blockdev-close-tray", args, nil)
+}

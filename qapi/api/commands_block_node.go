@@ -152,6 +152,100 @@ func (x *BlockdevReopenArgs) put(d *qobject.Dict) {
 	d.Set("options", visit.EncodeList(x.Options, (*BlockdevOptions).QObject))
 }
 
+// BlockdevOpenTrayArgs holds the arguments of blockdev-open-tray.
+type BlockdevOpenTrayArgs struct {
+	// the disk's name
+	Device *string
+	// or id or path of its device
+	Id *string
+	// open it even if the guest has locked it
+	Force *bool
+}
+
+// DecodeBlockdevOpenTrayArgs decodes a BlockdevOpenTrayArgs; see package visit for errors.
+func DecodeBlockdevOpenTrayArgs(v visit.Value) (x BlockdevOpenTrayArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevOpenTrayArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevOpenTrayArgs(in)
+	return in.Err()
+}
+
+func (x *BlockdevOpenTrayArgs) take(o *visit.Object) {
+	x.Device = visit.Optional(o, "device", visit.Value.Str)
+	x.Id = visit.Optional(o, "id", visit.Value.Str)
+	x.Force = visit.Optional(o, "force", visit.Value.Bool)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockdevOpenTrayArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockdevOpenTrayArgs) put(d *qobject.Dict) {
+	if x.Device != nil {
+		d.Set("device", *x.Device)
+	}
+	if x.Id != nil {
+		d.Set("id", *x.Id)
+	}
+	if x.Force != nil {
+		d.Set("force", *x.Force)
+	}
+}
+
+// BlockdevCloseTrayArgs holds the arguments of blockdev-close-tray.
+type BlockdevCloseTrayArgs struct {
+	// the disk's name
+	Device *string
+	// or id or path of its device
+	Id *string
+}
+
+// DecodeBlockdevCloseTrayArgs decodes a BlockdevCloseTrayArgs; see package visit for errors.
+func DecodeBlockdevCloseTrayArgs(v visit.Value) (x BlockdevCloseTrayArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *BlockdevCloseTrayArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeBlockdevCloseTrayArgs(in)
+	return in.Err()
+}
+
+func (x *BlockdevCloseTrayArgs) take(o *visit.Object) {
+	x.Device = visit.Optional(o, "device", visit.Value.Str)
+	x.Id = visit.Optional(o, "id", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *BlockdevCloseTrayArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *BlockdevCloseTrayArgs) put(d *qobject.Dict) {
+	if x.Device != nil {
+		d.Set("device", *x.Device)
+	}
+	if x.Id != nil {
+		d.Set("id", *x.Id)
+	}
+}
+
 // BlockNodeCommands is the part of Commands that block-node.json defines.
 type BlockNodeCommands interface {
 	// BlockSetWriteThreshold: Has the next write reported that goes beyond an offset of a node.
@@ -176,6 +270,17 @@ type BlockNodeCommands interface {
 	//
 	// Since QEMU 6.1.
 	BlockdevReopen(co *coro.Co, call *qmp.Call, args *BlockdevReopenArgs) error
+
+	// BlockdevOpenTray: Opens the tray of a disk that has one. No device here has; a disk without a
+	// device has no tray either, and is content.
+	//
+	// Since QEMU 2.5.
+	BlockdevOpenTray(call *qmp.Call, args *BlockdevOpenTrayArgs) error
+
+	// BlockdevCloseTray: Closes the tray of a disk that has one, see blockdev-open-tray.
+	//
+	// Since QEMU 2.5.
+	BlockdevCloseTray(call *qmp.Call, args *BlockdevCloseTrayArgs) error
 }
 
 func tableBlockNode(impl BlockNodeCommands) []qmp.Command[*coro.Co] {
@@ -228,6 +333,28 @@ func tableBlockNode(impl BlockNodeCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return nil, impl.BlockdevReopen(co, call, &arg)
+			},
+		},
+		{
+			Name: "blockdev-open-tray",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockdevOpenTrayArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockdevOpenTray(call, &arg)
+			},
+		},
+		{
+			Name: "blockdev-close-tray",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeBlockdevCloseTrayArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				return nil, impl.BlockdevCloseTray(call, &arg)
 			},
 		},
 	}
