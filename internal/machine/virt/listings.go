@@ -114,16 +114,16 @@ lcyls uint32 0
 lheads uint32 0
 lsecs uint32 0
 serial str -
-config-wce bool on =off
-request-merging bool on =off
+config-wce bool on
+request-merging bool on
 num-queues uint16 65535
 queue-size uint16 256
 seg-max-adjust bool on
 iothread link<iothread> -
 iothread-vq-mapping IOThreadVirtQueueMappingList - IOThread virtqueue mapping list [{"iothread":"<id>", "vqs":[1,2,3,...]},...]
-discard bool on =off
-report-discard-granularity bool on =off
-write-zeroes bool on =off
+discard bool on
+report-discard-granularity bool on
+write-zeroes bool on
 max-discard-sectors uint32 4194303
 max-write-zeroes-sectors uint32 4194303
 x-enable-wce-if-config-wce bool on
