@@ -212,17 +212,18 @@ func (b *Board) mainMemory() (*backend.Memory, error) {
 // addHarts makes the CPUs and their objects, /machine/soc0/harts[N].
 func (b *Board) addHarts() error {
 	soc := new(qom.Object)
-	soc.Init("riscv.hart_array", b, nil, nil)
+	soc.Init(arrayType, b, arrayClass(), nil)
 	if err := b.m.QOM.Container("/machine").AddChild("soc0", soc); err != nil {
 		return err
 	}
+	class := hartClass()
 	for i := range b.cfg.CPUs {
 		cpu, err := b.m.AddCPU(riscv.Config{ID: uint64(i), Memory: b.memory, ResetPC: mromBase, Time: b.time})
 		if err != nil {
 			return err
 		}
 		o := new(qom.Object)
-		o.Init(machine.CPUType, cpu, nil, nil)
+		o.Init(machine.CPUType, cpu, class, nil)
 		if err := soc.AddChild(fmt.Sprintf("harts[%d]", i), o); err != nil {
 			return err
 		}

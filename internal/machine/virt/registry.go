@@ -21,8 +21,8 @@ func NewRegistry() (*qdev.Registry, error) {
 		qom.Type{Name: "virt-machine", Parent: "machine", Class: machineClass()},
 		qom.Type{Name: "cpu", Parent: "device", Abstract: true},
 		qom.Type{Name: "riscv-cpu", Parent: "cpu", Abstract: true},
-		qom.Type{Name: machine.CPUType, Parent: "riscv-cpu"},
-		qom.Type{Name: "riscv.hart_array", Parent: "sys-bus-device"},
+		qom.Type{Name: machine.CPUType, Parent: "riscv-cpu", Class: hartClass()},
+		qom.Type{Name: arrayType, Parent: "sys-bus-device", Class: arrayClass()},
 	); err != nil {
 		return nil, err
 	}
