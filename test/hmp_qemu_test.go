@@ -47,6 +47,10 @@ var humanLines = []string{
 	"info trace-events memory_region_ops_*e*", "trace-event nonesuch* on", "trace-event runstate_set* off", "gva2gpa 1 2", "gva2gpa x", "info mem x", "info registers -a x", "info registers -1", "cpu 0x1", "cpu 0",
 	"info block -x", "info block nonesuch", "info block -n", "info mtree -x",
 
+	// Descriptors that have not come.
+	"getfd", "getfd a", "getfd 1", "getfd a b", "closefd", "closefd a", "closefd 1", "closefd a b", "help getfd", "help closefd",
+	"chardev-add socket,id=c9,fd=a", "chardev-add socket,id=c9,fd=3", "chardev-add socket,id=c9,fd=a,path=b",
+
 	// Objects and devices.
 	"qom-list", "qom-list /nonesuch", "qom-get", "qom-get /machine", "qom-get /nonesuch type", "qom-get /machine/peripheral type",
 	"qom-get /machine/peripheral nonesuch", "qom-set /nonesuch a b", "qom-set -x / a b", "qom-set / a", "qom-set / type b",

@@ -14,7 +14,7 @@ import (
 )
 
 // A Recorder is a client's connection that writes down what is said on it, in
-// the form [ReadTranscript] reads.
+// the form [ReadTranscript] reads. It carries no files (qmp.Client.WithFiles).
 type Recorder struct {
 	net.Conn
 
