@@ -111,7 +111,7 @@ func checkObject(o *api.ObjectOptions) error {
 		_, err := groupLimits(o.ThrottleGroup)
 		return err
 	case memoryOf(o) != nil:
-		return checkMemory(memoryOf(o))
+		return checkMemory(o.QomType, memoryOf(o))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/backplane-vm/backplane/internal/backend"
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
@@ -25,7 +26,10 @@ func memoryOf(o *api.ObjectOptions) *api.MemoryBackendProperties {
 }
 
 // checkMemory refuses what this build cannot do.
-func checkMemory(p *api.MemoryBackendProperties) error {
+func checkMemory(typ api.ObjectType, p *api.MemoryBackendProperties) error {
+	if p.Size == 0 {
+		return qerr.New("property 'size' of %s doesn't take value '0'", typ)
+	}
 	if p.PreallocContext != nil {
 		return backend.NoContext(*p.PreallocContext)
 	}
