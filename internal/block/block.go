@@ -20,16 +20,15 @@
 // devices, which stop submitting, and then to wait until nothing is in flight
 // at the node or above. What reaches a backend meanwhile is parked, and goes
 // on, first come first served, at the end; what waits for its throttle group, there
-// or below, is let go. The waiting is a nested poll of the
-// main context: whatever completes a request must run there. A coroutine may
-// not poll; it has a bottom half of the main context do it and yields.
+// or below, is let go. A coroutine yields meanwhile, so that
+// nobody waits with it however long a request takes. Who is no coroutine polls the
+// main context, with the BQL held: whatever completes a request must run there.
 //
 // Goroutines: none but the workers of the pool. Locks: all state is under the
 // BQL, and requests and drained sections live in the main context.
 package block
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -89,8 +88,10 @@ type Graph struct {
 	onThreshold func(Exceeded)
 	onFault     func(Fault)
 
-	polls    int // nested polls that wait for requests to end
-	drainAll int // sections that drain every node, those to come included
+	polls    int     // nested polls that wait for requests to end
+	ended    endings // coroutines that do
+	nested   bool    // see SetNested
+	drainAll int     // sections that drain every node, those to come included
 }
 
 // NewGraph returns an empty graph whose requests live in main, whose blocking
@@ -202,85 +203,28 @@ func wellFormed(id string) bool {
 	return id != ""
 }
 
-// DeleteCo is [Graph.Delete] for a coroutine, which yields while what was written
-// is flushed; nobody waits with it, and Delete finds nothing left to flush. If co
-// is cancelled while it waits, the node stays.
-func (g *Graph) DeleteCo(co *coro.Co, name string) error {
+// Delete removes a node that the monitor made and nobody uses. It yields until
+// nothing is in flight at the node and what was written is flushed; nobody else
+// waits with it. If co is cancelled while it waits, the node stays.
+func (g *Graph) Delete(co *coro.Co, name string) error {
 	n, err := g.deletable(name)
 	if err != nil {
 		return err
 	}
-	if err := n.flushApart(co); err != nil { // errors of the flush: who minds has flushed
+	if err := n.DrainedBegin(co); err != nil {
 		return err
 	}
-	gaveUp := g.outsideUntil(co, "delete "+name, func(given func() bool) bool {
-		var done bool
-		done, err = g.delete(name, given)
-		return done
-	})
-	return cmp.Or(gaveUp, err)
-}
-
-// Delete removes a node that the monitor made and nobody uses. It waits, by a
-// nested poll, until nothing is in flight at the node.
-func (g *Graph) Delete(name string) error {
-	_, err := g.delete(name, func() bool { return false })
+	err = n.flushApart(co) // errors of the flush: who minds has flushed
+	if err == nil {
+		again, gone := g.deletable(name)
+		if again == n {
+			n.remove()
+			return nil
+		}
+		err = gone // things happen while we wait
+	}
+	n.DrainedEnd(co)
 	return err
-}
-
-// delete is Delete as long as given reports false; done tells whether there is
-// an answer.
-func (g *Graph) delete(name string, given func() bool) (done bool, err error) {
-	n, err := g.deletable(name)
-	if err != nil || given() {
-		return err != nil, err
-	}
-	n.drainBegin()
-	if !g.settle(n, given) {
-		n.drainEnd()
-		return false, nil
-	}
-	again, err := g.deletable(name)
-	if again != n { // things happen while we poll
-		n.drainEnd()
-		return true, err
-	}
-	n.remove()
-	return true, nil
-}
-
-// settle polls until nothing is in flight at n and what was written is flushed,
-// or given reports true. It reports which.
-func (g *Graph) settle(n *Node, given func() bool) (settled bool) {
-	g.wait(func() bool { return n.busy() && !given() })
-	if n.busy() {
-		return false
-	}
-	n.begin()
-	flushed := g.begin("flush "+n.Name(), func(co *coro.Co) {
-		defer n.end()
-		_ = n.Flush(co) // who minds has flushed
-	})
-	g.main.WaitWhile(func() bool { return !flushed() && !given() })
-	return flushed()
-}
-
-// run has f run by a coroutine of the main context and polls until it is done.
-// The caller holds the BQL and is no coroutine.
-func (g *Graph) run(name string, f func(co *coro.Co)) {
-	done := g.begin(name, f)
-	g.main.WaitWhile(func() bool { return !done() })
-}
-
-// begin has f run by a coroutine of the main context; done tells whether that
-// has ended.
-func (g *Graph) begin(name string, f func(co *coro.Co)) (done func() bool) {
-	ended := false
-	g.main.Spawn(name, func(co *coro.Co) {
-		defer func() { ended = true }() // also if it is ended with its context
-		f(co)
-	})
-	return func() bool { return ended }
 }
 
 func (g *Graph) deletable(name string) (*Node, error) {
@@ -303,4 +247,15 @@ func (g *Graph) Close() {
 		n.users = nil
 		n.remove()
 	}
+}
+
+// run has f run by a coroutine of the main context and polls until it is done.
+// The caller holds the BQL and is no coroutine.
+func (g *Graph) run(name string, f func(co *coro.Co)) {
+	done := false
+	g.main.Spawn(name, func(co *coro.Co) {
+		defer func() { done = true }() // also if it is ended with its context
+		f(co)
+	})
+	g.main.WaitWhile(func() bool { return !done })
 }

@@ -44,6 +44,18 @@ func (f *fixture) do(fn func(co *coro.Co)) {
 	f.ctx.WaitWhile(func() bool { return !done })
 }
 
+// delete is blockdev-del.
+func (f *fixture) delete(name string) (err error) {
+	f.do(func(co *coro.Co) { err = f.g.Delete(co, name) })
+	return err
+}
+
+func (f *fixture) must(err error) {
+	if err != nil {
+		f.Error(err)
+	}
+}
+
 func (f *fixture) add(o block.Options) *block.Node {
 	f.Helper()
 	n, err := f.g.Add(o)
@@ -151,7 +163,7 @@ func TestErrorsAndNothingLeft(t *testing.T) {
 	for name, want := range map[string]string{
 		"zz": "Failed to find node with node-name='zz'",
 	} {
-		if err := f.g.Delete(name); err == nil || err.Error() != want {
+		if err := f.delete(name); err == nil || err.Error() != want {
 			t.Errorf("Delete(%s): %v, want %q", name, err, want)
 		}
 	}
@@ -171,14 +183,14 @@ func TestPermissions(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("second writer: %v", err)
 	}
-	if err := f.g.Delete("n0"); err == nil || err.Error() != "Node n0 is in use" {
+	if err := f.delete("n0"); err == nil || err.Error() != "Node n0 is in use" {
 		t.Errorf("delete in use: %v", err)
 	}
 	if got := f.g.Backends(); len(got) != 1 || got[0] != a {
 		t.Errorf("backends %v", got)
 	}
 	a.Close()
-	if err := f.g.Delete("n0"); err != nil {
+	if err := f.delete("n0"); err != nil {
 		t.Errorf("delete after close: %v", err)
 	}
 }

@@ -21,80 +21,47 @@ type DrainOps interface {
 
 // DrainedBegin begins a drained section: when it returns, nothing is in flight
 // at the node, and nothing will be until the section ends, but for what its
-// owner does. Sections nest. It yields; a bottom half of the main context does
-// the work, with the node's in-flight count raised until it starts, so that no
-// other section misses this one.
-func (n *Node) DrainedBegin(co *coro.Co) {
-	n.begin()
-	n.graph.outside(co, "drained-begin", func() {
-		n.end()
-		n.Quiesce()
-	})
-}
-
-// DrainedBeginCancelable is DrainedBegin, but returns an error, and there is no
-// section, if co is cancelled before or while it waits.
-func (n *Node) DrainedBeginCancelable(co *coro.Co) error {
-	n.begin()
-	return n.graph.outsideUntil(co, "drained-begin", func(given func() bool) (done bool) {
-		n.end()
-		if given() {
-			return false
-		}
-		n.drainBegin()
-		n.graph.wait(func() bool { return n.busy() && !given() })
-		if n.busy() {
-			if !mutant.Planted("block-section-stays") {
-				n.drainEnd()
-			}
-			return false
-		}
-		return true
-	})
-}
-
-// DrainedEnd ends a drained section. It yields, but waits for no request.
-func (n *Node) DrainedEnd(co *coro.Co) {
-	n.begin()
-	n.graph.outside(co, "drained-end", func() {
-		n.end()
-		n.Unquiesce()
-	})
-}
-
-// outside yields co until f has run in a bottom half of the main context.
-func (g *Graph) outside(co *coro.Co, name string, f func()) {
-	g.main.OneShot(name, func() {
-		f()
-		co.Wake()
-	})
-	co.Yield()
-}
-
-// outsideUntil is outside for what may be given up: f returns false soon after
-// given reports true, having undone what it did, unless it is done already. The
-// error says why co was cancelled before f was done.
-func (g *Graph) outsideUntil(co *coro.Co, name string, f func(given func() bool) (done bool)) error {
-	var over coro.Event
-	done, given := false, false // BQL
-	g.main.OneShot(name, func() {
-		done = f(func() bool { return given })
-		over.Set()
-	})
-	err := over.WaitCancelable(co)
-	if err != nil {
-		given = true
-		g.main.Notify()
-		over.Wait(co)
+// owner does. Sections nest. It yields, and nobody else waits with it, unless
+// [Graph.SetNested] says so. If co is cancelled before or meanwhile there is an
+// error and no section.
+func (n *Node) DrainedBegin(co *coro.Co) error {
+	if n.graph.nested {
+		return n.nestedBegin(co)
 	}
-	if done {
-		return nil
+	if err := co.Err(); err != nil {
+		return err
+	}
+	n.drainBegin()
+	err := n.graph.await(co, n.busy)
+	if err != nil && !mutant.Planted("block-section-stays") {
+		n.drainEnd()
 	}
 	return err
 }
 
+// DrainedEnd ends a drained section. It does not yield, unless sections are
+// nested polls.
+func (n *Node) DrainedEnd(co *coro.Co) {
+	if n.graph.nested {
+		n.nestedEnd(co)
+		return
+	}
+	n.drainEnd()
+}
+
+// await yields co while cond holds, which it looks at whenever a request ends.
+// An error is why co was cancelled before cond ceased to hold.
+func (g *Graph) await(co *coro.Co, cond func() bool) error {
+	for cond() {
+		if err := g.ended.wait(co); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Quiesce is [Node.DrainedBegin] for a holder of the BQL that is no coroutine:
-// it polls the main context until the node is idle.
+// it polls the main context until the node is idle, and all else waits.
 func (n *Node) Quiesce() {
 	n.drainBegin()
 	n.graph.wait(n.busy)
@@ -199,11 +166,15 @@ func (n *Node) busy() bool {
 // QuiesceAll begins a drained section of all nodes, including those that are
 // made before it ends. The caller holds the BQL and is no coroutine.
 func (g *Graph) QuiesceAll() {
+	g.quiesceAll()
+	g.wait(g.busy)
+}
+
+func (g *Graph) quiesceAll() {
 	g.drainAll++
 	for _, n := range slices.Clone(g.order) {
 		n.drainBegin()
 	}
-	g.wait(g.busy)
 }
 
 // UnquiesceAll ends what QuiesceAll began.
@@ -220,11 +191,27 @@ func (g *Graph) DrainAll() {
 	g.UnquiesceAll()
 }
 
-// DrainedAllBegin is [Graph.QuiesceAll] for coroutines. It yields.
-func (g *Graph) DrainedAllBegin(co *coro.Co) { g.outside(co, "drained-all-begin", g.QuiesceAll) }
+// DrainedAllBegin is [Graph.QuiesceAll] for coroutines, as [Node.DrainedBegin] is
+// Quiesce.
+func (g *Graph) DrainedAllBegin(co *coro.Co) error {
+	if err := co.Err(); err != nil {
+		return err
+	}
+	g.quiesceAll()
+	err := g.await(co, g.busy)
+	if err != nil {
+		g.UnquiesceAll()
+	}
+	return err
+}
 
-// DrainedAllEnd ends what DrainedAllBegin began. It yields.
-func (g *Graph) DrainedAllEnd(co *coro.Co) { g.outside(co, "drained-all-end", g.UnquiesceAll) }
+// AwaitIdle yields until nothing is in flight at any node. It keeps nobody from
+// submitting more. An error is why co was cancelled before.
+func (g *Graph) AwaitIdle(co *coro.Co) error {
+	return g.await(co, func() bool {
+		return slices.ContainsFunc(g.order, func(n *Node) bool { return n.inFlight > 0 })
+	})
+}
 
 func (g *Graph) busy() bool { return slices.ContainsFunc(g.order, (*Node).busy) }
 
@@ -276,4 +263,5 @@ func (g *Graph) kick() {
 	if g.polls > 0 {
 		g.main.Notify()
 	}
+	g.ended.tell()
 }

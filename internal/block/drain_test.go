@@ -58,7 +58,7 @@ func TestDrainWaitsForRequestsAndParksNewOnes(t *testing.T) {
 	for i := range 4 {
 		f.spawn(func(co *coro.Co) {
 			if i == 2 { // the first two are under way
-				b.Node().DrainedBegin(co)
+				f.must(b.Node().DrainedBegin(co))
 				order = append(order, -1)
 				return
 			}
@@ -216,13 +216,13 @@ func TestDrainAll(t *testing.T) {
 	if done || mb.Parked() != 1 {
 		t.Error("a request to a new node went on in the section")
 	}
-	f.do(f.g.DrainedAllBegin)
+	f.do(func(co *coro.Co) { f.must(f.g.DrainedAllBegin(co)) })
 	f.g.UnquiesceAll()
 	f.settle()
 	if done {
 		t.Error("went on before the second section ended")
 	}
-	f.do(f.g.DrainedAllEnd)
+	f.g.UnquiesceAll()
 	f.settle()
 	if !done || dev.begun != dev.ended {
 		t.Errorf("done %v, device told %d, %d", done, dev.begun, dev.ended)
@@ -270,7 +270,7 @@ func TestCloseDrainsAndDeleteDrains(t *testing.T) {
 	gate.Hold()
 	f.spawn(func(co *coro.Co) { got = n.WriteAt(co, []byte{1}, 0) })
 	f.later(gate.Release)
-	if err := f.g.Delete("top"); err != nil || f.g.Lookup("top") != nil || n.InFlight() != 0 || gate.Passed() != 3 { // deleting flushes
+	if err := f.delete("top"); err != nil || f.g.Lookup("top") != nil || n.InFlight() != 0 || gate.Passed() != 3 { // deleting flushes
 		t.Errorf("%v, %d in flight, %d passed", err, n.InFlight(), gate.Passed())
 	}
 }
@@ -317,7 +317,7 @@ func TestDrainUnderLoad(t *testing.T) {
 	for range 3 {
 		f.ctx.Spawn("section", func(co *coro.Co) {
 			for range sections {
-				n.DrainedBegin(co)
+				f.must(n.DrainedBegin(co))
 				for range 3 {
 					// The node's own count has the other sections' beginnings and ends.
 					if b.InFlight() != 0 || n.File().InFlight() != 0 {

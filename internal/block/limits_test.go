@@ -63,7 +63,7 @@ func TestThrottleNode(t *testing.T) {
 		t.Errorf("it is %d bytes long", got)
 	}
 	b.Close()
-	if err := f.g.Delete("t"); err != nil {
+	if err := f.delete("t"); err != nil {
 		t.Error(err)
 	}
 	if g := f.g.Groups().Lookup("g"); g.Members() != 0 || f.g.Lookup("base") != nil {
@@ -307,7 +307,7 @@ func TestSimulatedThrottledDrains(t *testing.T) {
 			r.locked("vcpu", func() { r.promptly(r.b.Drain) })
 		})
 		section := r.spawn(main, "section", func(co *coro.Co) {
-			r.promptly(func() { r.b.Node().DrainedBegin(co) })
+			r.promptly(func() { must(r.b.Node().DrainedBegin(co)) })
 			if r.b.InFlight() != 0 || r.b.Node().InFlight() != 0 {
 				panic(sched.Violation{Kind: sched.Broken, Text: "a request in flight in a drained section"})
 			}

@@ -88,7 +88,7 @@ func TestQcow2UnderLoad(t *testing.T) {
 			}
 		})
 		b.Close()
-		if err := f.g.Delete("q"); err != nil || writers != 16 {
+		if err := f.delete("q"); err != nil || writers != 16 {
 			t.Errorf("%v; %d writers", err, writers)
 		}
 		raw := filepath.Join(t.TempDir(), "want.raw")
@@ -116,7 +116,7 @@ func TestQcow2HasItsFileToItself(t *testing.T) {
 	if info, ok := n.Qcow2(); !ok || info.Version != 3 || info.ClusterSize != 65536 || info.RefcountBits != 16 {
 		t.Errorf("%+v, %v", info, ok)
 	}
-	if err := f.g.Delete("q"); err != nil {
+	if err := f.delete("q"); err != nil {
 		t.Fatal(err)
 	}
 	o := qcow2Options(path)
@@ -156,7 +156,7 @@ func TestQcow2RefusedLeavesNothing(t *testing.T) {
 	o := qcow2Options(backed)
 	o.NoBacking = true
 	f.add(o)
-	if err := f.g.Delete("q"); err != nil {
+	if err := f.delete("q"); err != nil {
 		t.Error(err)
 	}
 	if _, err := f.g.Add(block.Options{Driver: "qcow2", NodeName: "q"}); err == nil || !strings.Contains(err.Error(), "must be specified for \"file\"") {

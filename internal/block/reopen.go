@@ -18,13 +18,11 @@ func (g *Graph) Reopen(co *coro.Co, list []Options) error {
 			_ = n.Flush(co) // for those that will not write any more; who minds has flushed
 		}
 	}
-	var err error
-	g.outside(co, "reopen", func() {
-		g.QuiesceAll()
-		defer g.UnquiesceAll()
-		err = g.reopen(list)
-	})
-	return err
+	if err := g.DrainedAllBegin(co); err != nil {
+		return err
+	}
+	defer g.UnquiesceAll()
+	return g.reopen(list)
 }
 
 func (g *Graph) reopen(list []Options) error {

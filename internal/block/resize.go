@@ -97,7 +97,7 @@ func (g *Graph) Resize(co *coro.Co, device, nodeName string, size int64) error {
 		return err
 	}
 	defer b.Close()
-	if err := n.DrainedBeginCancelable(co); err != nil {
+	if err := n.DrainedBegin(co); err != nil {
 		return err
 	}
 	home := n.Enter(co)

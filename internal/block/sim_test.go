@@ -1,6 +1,7 @@
 package block_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/backplane-vm/backplane/aio"
@@ -91,7 +92,7 @@ func (r *rig) request(co *coro.Co) { must(r.b.WriteAt(co, []byte{1}, 0)) }
 // section is a drained section of a coroutine, in which it waits.
 func (r *rig) section(co *coro.Co) {
 	n := r.b.Node()
-	n.DrainedBegin(co)
+	must(n.DrainedBegin(co))
 	r.idle()
 	aio.Sleep(co, aio.NewClock(r.w, true), 2000)
 	r.idle()
@@ -167,11 +168,13 @@ func TestSimulatedDrains(t *testing.T) {
 			})
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if f := simulations(t, body); f != nil {
-				t.Fatalf("%v\n%s", f, f.Stack)
-			}
-		})
+		for _, nested := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, nested %t", name, nested), func(t *testing.T) {
+				if f := simulations(t, func(r *rig) { r.g.SetNested(nested); body(r) }); f != nil {
+					t.Fatalf("%v\n%s", f, f.Stack)
+				}
+			})
+		}
 	}
 }
 

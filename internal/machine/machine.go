@@ -263,16 +263,8 @@ func (m *Machine) quiesce() {
 // main context: a drain may wait for the flush. An error is why co was
 // cancelled.
 func (m *Machine) settleDisks(co *coro.Co) error {
-	for _, n := range m.Blocks.Nodes() {
-		for n.InFlight() > 0 {
-			if err := aio.SleepCancelable(co, m.Realtime, quiescePoll); err != nil {
-				return err
-			}
-		}
+	if err := m.Blocks.AwaitIdle(co); err != nil {
+		return err
 	}
 	return m.Blocks.FlushAll(co)
 }
-
-// quiescePoll is how often, in nanoseconds, a machine that stopped looks whether
-// its last requests are done.
-const quiescePoll = 1_000_000

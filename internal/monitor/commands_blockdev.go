@@ -35,7 +35,7 @@ func (h *handlers) BlockdevReopen(co *coro.Co, _ *qmp.Call, args *api.BlockdevRe
 }
 
 func (h *handlers) BlockdevDel(co *coro.Co, _ *qmp.Call, args *api.BlockdevDelArgs) error {
-	return h.inMain(co, func() error { return h.m.Blocks.DeleteCo(co, args.NodeName) })
+	return h.inMain(co, func() error { return h.m.Blocks.Delete(co, args.NodeName) })
 }
 
 // inMain runs f, which has requests in flight, where a drain reaches them: a

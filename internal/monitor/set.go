@@ -118,6 +118,7 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 		s.policy = Ours
 	}
 	m.BQL.SetStrict(s.policy == Ours)
+	m.Blocks.SetNested(s.policy != Ours)
 	s.mu.Init(m.World, "monitors")
 	if err := s.bindCommands(); err != nil {
 		return nil, err

@@ -241,7 +241,7 @@ func cancelRun(w *sched.World, registry *qdev.Registry, text string, takes int64
 			must(b.Claim(false, false))
 			aio.Within(co, m.Loop.Main, func() { must(b.WriteAt(co, []byte{1}, 0)) })
 			b.Close()
-			must(m.Blocks.DeleteCo(co, "s"))
+			must(m.Blocks.Delete(co, "s"))
 		}
 		must(m.Stop(co))
 		must(m.Cont(co))
