@@ -136,11 +136,16 @@ func (g *guest) stopping() (release func()) {
 	gate, n := g.held()
 	g.writing(gate, n)
 	k := g.talk()
-	k.send(`{"execute": "stop", "id": "x"}`)
+	k.send(`{"execute": "stop", "id": "earlier"}`)
+	g.halted()
+	return func() { g.m.Locked("release", gate.Release); k.next() }
+}
+
+// halted returns once the machine does not run.
+func (g *guest) halted() {
 	for stopped := false; !stopped; {
 		g.m.Locked("look", func() { stopped = g.m.State() != machine.Running })
 	}
-	return func() { g.m.Locked("release", gate.Release); k.next() }
 }
 
 // TestCancel: x-cancel reaches every coroutine command where it waits, and then
@@ -257,7 +262,7 @@ func TestCancel(t *testing.T) {
 		{"pmemsave, no reader", `{"execute": "pmemsave", "arguments": {"val": 0, "size": 8, "filename": "` + pipe + `"}}`, nothing, nil},
 		{"pmemsave, full", `{"execute": "pmemsave", "arguments": {"val": 2147483648, "size": 3000000, "filename": "` + pipe + `"}}`, reader, nil},
 		{"dump, stop", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `d"}}`, writes, failedDump},
-		{"dump, detached", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "detach": true, "protocol": "file:` + pipe + `e"}}`, writes, failedDump},
+		{"dump, stop, detached", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "detach": true, "protocol": "file:` + pipe + `e"}}`, writes, failedDump},
 		{"dump, no reader", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `"}}`, nothing, runs},
 		{"dump, full", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `"}}`, reader, failedDump},
 		{"chardev-add", `{"execute": "chardev-add", "arguments": {"id": "c", "backend": {"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": "` + pipe + `c"}}}}}}`,
@@ -292,6 +297,9 @@ func TestCancel(t *testing.T) {
 			k := g.talk()
 			k.send(strings.TrimSuffix(test.command, "}") + `, "id": "x"}`)
 			k.settled()
+			if strings.HasPrefix(test.name, "dump, stop") { // not for its file any more
+				g.halted()
+			}
 			got := []string{k.ask(cancelling), k.next()} // either may be first
 			slices.Sort(got)
 			if got[0] != cancelled || got[1] != `{"return": {}, "id": "c"}` {
