@@ -191,3 +191,24 @@ func TestCloseEndsCoroutines(t *testing.T) {
 		t.Errorf("%d deferred functions ran, %d coroutines left; want 5, 0", undone, c.Coroutines())
 	}
 }
+
+// Who waits for a coroutine hears of its end whether it was entered, waits, or
+// comes too late to begin.
+func TestSpawnThen(t *testing.T) {
+	c := aio.NewContext(sched.NewWorld(), "c", nil)
+	var log []string
+	spawn := func(name string, f func(co *coro.Co)) {
+		c.SpawnThen(name, func(co *coro.Co) { log = append(log, name); f(co) }, func() { log = append(log, "end of "+name) })
+	}
+	spawn("one", func(*coro.Co) {})
+	spawn("waiting", func(co *coro.Co) { co.Yield() })
+	for c.Poll(false) {
+	}
+	spawn("queued", func(*coro.Co) {})
+	c.Close()
+	spawn("late", func(*coro.Co) {})
+	want := []string{"one", "end of one", "waiting", "end of waiting", "end of queued", "end of late"}
+	if !slices.Equal(log, want) {
+		t.Errorf("got %v, want %v", log, want)
+	}
+}

@@ -10,10 +10,22 @@ import (
 // Spawn makes a coroutine that lives in this context and is first entered from
 // its loop. On a closed context it is ended at once.
 func (c *Context) Spawn(name string, f func(co *coro.Co)) *coro.Co {
+	return c.SpawnThen(name, f, nil)
+}
+
+// SpawnThen is Spawn; ended, unless nil, is called once the coroutine has ended,
+// also if that was before it began, in which case f is not called at all.
+func (c *Context) SpawnThen(name string, f func(co *coro.Co), ended func()) *coro.Co {
 	co := coro.New(name, f)
 	co.SetWorld(c.w)
 	co.SetHome(c)
 	co.OnDone(forget)
+	if ended != nil {
+		co.OnDone(func(co *coro.Co) {
+			forget(co)
+			ended()
+		})
+	}
 	co.MarkScheduled(c.name)
 	c.mu.Lock()
 	if c.closed.Load() {

@@ -174,11 +174,10 @@ func (m *Machine) Do(name string, f func(co *coro.Co)) error {
 		return ErrClosed
 	}
 	done, finished := m.World.NewParker(), false
-	m.Loop.IOHandler.Spawn(name, func(co *coro.Co) {
-		defer done.Unpark()
+	m.Loop.IOHandler.SpawnThen(name, func(co *coro.Co) {
 		f(co)
 		finished = true
-	})
+	}, done.Unpark) // also of a loop that was closed meanwhile
 	if done.Park(sched.Forever); !finished {
 		return ErrClosed
 	}
