@@ -41,7 +41,7 @@ func (h *handlers) humanQueries() hmp.Handlers[*coro.Co] {
 		"info usb":                  readable(h.XQueryUsb),
 		"info balloon":              fails(func() error { _, err := h.QueryBalloon(nil); return err }),
 		"info vm-generation-id":     fails(func() error { _, err := h.QueryVmGenerationId(nil); return err }),
-		"balloon":                   fails(func() error { return noBalloon() }),
+		"balloon":                   fails(noBalloon),
 		"info mice":                 says("No mouse devices connected\n"),
 		"info replay":               says("Record/replay is not active\n"),
 		"info spice":                says("Server: disabled\n"),

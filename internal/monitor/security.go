@@ -72,17 +72,17 @@ func SocketObjects(m *machine.Machine) chardev.Objects { return socketObjects{m}
 // Credentials implements [chardev.Objects].
 func (s socketObjects) Credentials(id string) (c *credentials.Credentials, err error) {
 	s.m.Locked("TLS credentials", func() {
-		switch o := objects(s.m).Child(id); {
-		case o == nil:
+		o := objects(s.m).Child(id)
+		if o == nil {
 			err = qerr.New("No TLS credentials with id '%s'", id)
-		default:
-			t, ok := o.Self().(*backend.TLSCreds)
-			if !ok {
-				err = qerr.New("Object with id '%s' is not TLS credentials", id)
-				return
-			}
-			c = t.Credentials()
+			return
 		}
+		t, ok := o.Self().(*backend.TLSCreds)
+		if !ok {
+			err = qerr.New("Object with id '%s' is not TLS credentials", id)
+			return
+		}
+		c = t.Credentials()
 	})
 	return c, err
 }
