@@ -318,6 +318,48 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// TestWaitingForDisks: while a command waits for a disk that hangs, other clients
+// are answered, whatever they ask for.
+func TestWaitingForDisks(t *testing.T) {
+	for _, test := range []struct{ command, args string }{
+		{"block_resize", `{"node-name": "s", "size": 1024}`},
+		{"blockdev-reopen", `{"options": [{"driver": "null-co", "node-name": "n"}]}`},
+		{"stop", `{}`},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			g := start(t, 1)
+			gate, n := g.held()
+			g.writing(gate, n)
+			k, other := g.talk(), g.talk()
+			for _, command := range []string{
+				`"blockdev-add", "arguments": {"driver": "null-co", "node-name": "n"}`,
+				`"blockdev-add", "arguments": {"driver": "null-co", "node-name": "gone"}`,
+			} {
+				if got := other.ask(`{"execute": ` + command + `}`); got != `{"return": {}}` {
+					t.Fatal(got)
+				}
+			}
+			k.send(`{"execute": "` + test.command + `", "arguments": ` + test.args + `, "id": "x"}`)
+			k.settled()
+			for _, command := range []string{
+				`"query-name"`, `"query-block"`, `"blockdev-del", "arguments": {"node-name": "gone"}`,
+				`"object-add", "arguments": {"qom-type": "iothread", "id": "t"}`, `"object-del", "arguments": {"id": "t"}`,
+			} {
+				if got := other.ask(`{"execute": ` + command + `}`); !strings.HasPrefix(got, `{"return"`) {
+					t.Errorf("%s: %s", command, got)
+				}
+			}
+			if got := other.ask(`{"execute": "device_add", "arguments": {"driver": "nonesuch"}}`); !strings.Contains(got, "not a valid device model") {
+				t.Error(got)
+			}
+			g.m.Locked("release", gate.Release)
+			if got := k.next(); got != `{"return": {}, "id": "x"}` {
+				t.Error(got)
+			}
+		})
+	}
+}
+
 // monitorInWork is a monitor "m" with a client whose command waits for ever.
 func (g *guest) monitorInWork() (release func()) {
 	free := g.block()
