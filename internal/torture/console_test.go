@@ -15,7 +15,7 @@ import (
 type console struct {
 	mu      sync.Mutex
 	line    []byte
-	last    string            // the last line, which a reset may have torn
+	torn    []string          // the last lines, each of which a reset may have torn
 	tail    []string          // the last lines
 	ports   map[string]string // by the port's address: the last step of its slot
 	counts  map[string]int    // of events
@@ -46,21 +46,31 @@ func (c *console) Send(b byte) bool {
 	text := strings.TrimRight(string(c.line), "\r")
 	c.line = c.line[:0]
 	if text != "" {
-		if !strings.Contains(text, "hart0: boot ") {
-			c.judge(c.last)
-		}
-		c.last = text
+		c.settle(text)
 		c.take(text)
 	}
 	return true
 }
 
-// judge notes a line that a guest in good health does not say. Nobody judges
-// the line before a boot: the reset may have torn it.
-func (c *console) judge(text string) {
-	if text == "" {
-		return
+// settle judges the lines that no reset has torn, now that text follows them: a
+// boot follows those that were, perhaps after others that do not come to an end
+// either; a whole line of another kind follows those that were not.
+func (c *console) settle(text string) {
+	_, err := demo.ParseLine(text)
+	switch {
+	case strings.Contains(text, "hart0: boot "):
+		c.torn = c.torn[:0]
+	case err == nil:
+		for _, t := range c.torn {
+			c.judge(t)
+		}
+		c.torn = c.torn[:0]
 	}
+	c.torn = append(c.torn, text)
+}
+
+// judge notes a line that a guest in good health does not say.
+func (c *console) judge(text string) {
 	l, err := demo.ParseLine(text)
 	switch {
 	case err != nil:
