@@ -92,10 +92,10 @@ func TestDemoGuestBootsStopsAndResets(t *testing.T) {
 		}
 	})
 	try(m.Cont)
-	try(func(co *coro.Co) error { return m.Reset(co, machine.HostQMPSystemReset) })
 	con.mu.Lock()
-	con.text.Reset()
+	con.text.Reset() // before the guest can say it again
 	con.mu.Unlock()
+	try(func(co *coro.Co) error { return m.Reset(co, machine.HostQMPSystemReset) })
 	con.await(t, "ready")
 	do(func(*coro.Co) {
 		want := []machine.Event{machine.Resumed{}, machine.Stopped{}, machine.Resumed{}, machine.WasReset{Cause: machine.HostQMPSystemReset}}
