@@ -25,10 +25,3 @@ type ROM struct {
 	Addr, Size uint64
 	ReadOnly   bool // to the guest
 }
-
-// InterruptController is implemented by devices that collect interrupts for harts.
-type InterruptController interface {
-	// Interrupts describes, in lines for people, what is pending and who wants
-	// it. The caller holds the BQL.
-	Interrupts() []string
-}

@@ -82,9 +82,6 @@ func (d *Device) Reset() {
 	}
 }
 
-// State returns whether a hart's software interrupt is set, and when its timer is.
-func (d *Device) State(hart int) (msip bool, mtimecmp uint64) { return d.msip[hart], d.mtimecmp[hart] }
-
 // Time returns mtime.
 func (d *Device) Time() uint64 { return d.ticks() + d.offset.Load() }
 

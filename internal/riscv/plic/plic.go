@@ -76,6 +76,9 @@ func New(cfg Config) *Device {
 	return d
 }
 
+// Contexts returns how many contexts there are.
+func (d *Device) Contexts() int { return len(d.contexts) }
+
 // Size returns how many bytes of address space n contexts take.
 func Size(contexts int) uint64 { return contextBase + uint64(contexts)*contextStride }
 
