@@ -80,6 +80,10 @@ func TestDialectLimits(t *testing.T) {
 	}
 }
 
+// tokenPatience bounds the answer to a stream: QEMU takes a minute for two million
+// tokens on a host that has other work to do.
+const tokenPatience = 5 * patience
+
 // A talk is a conversation with one program.
 type talk struct {
 	conn net.Conn
@@ -106,7 +110,7 @@ func newTalk(t *testing.T, dial func() (net.Conn, error)) *talk {
 // the answers end.
 func (k *talk) say(t *testing.T, stream []byte, n int) (lines []string) {
 	t.Helper()
-	if err := k.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := k.conn.SetDeadline(time.Now().Add(tokenPatience)); err != nil {
 		t.Fatal(err)
 	}
 	end := fmt.Sprintf(`{"execute": "the-end", "id": "stream %d"}`, n)
