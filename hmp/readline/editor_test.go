@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // terminal is the screen line that an editor draws on, as far as the editor
 // uses one.
 type terminal struct {
-	cells  []byte
+	cells  []rune
 	cursor int
 	lines  []string // those that scrolled away
 }
@@ -34,25 +35,32 @@ func (s *terminal) write(text string) {
 			s.lines = append(s.lines, string(s.cells))
 			s.cells, s.cursor = nil, 0
 		default:
-			s.put(text[i])
+			r, n := utf8.DecodeRuneInString(text[i:])
+			s.put(r)
+			i += n - 1
 		}
 	}
 }
 
-func (s *terminal) put(b byte) {
+func (s *terminal) put(r rune) {
 	if s.cursor == len(s.cells) {
-		s.cells = append(s.cells, b)
+		s.cells = append(s.cells, r)
 	} else {
-		s.cells[s.cursor] = b
+		s.cells[s.cursor] = r
 	}
 	s.cursor++
 }
 
-// check fails unless the screen shows what the editor holds.
+// check fails unless the screen shows what the editor holds. In the middle of a
+// character it waits for the rest.
 func (s *terminal) check(t *testing.T, e *Editor) {
 	t.Helper()
 	line, cursor := e.Line()
-	if string(s.cells) != "> "+line || s.cursor != cursor+2 {
+	if !wholeRunes([]byte(line[:cursor])) {
+		return
+	}
+	before := []rune("> " + line[:cursor])
+	if !slices.Equal(s.cells, []rune("> "+line)) || s.cursor != len(before) {
 		t.Fatalf("screen %q cursor %d, line %q cursor %d", s.cells, s.cursor, line, cursor)
 	}
 }

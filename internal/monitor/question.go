@@ -63,7 +63,11 @@ func (c *qmpClient) answer(inv *qmp.Invocation[*coro.Co]) {
 // say sends a reply of the reader's.
 func (c *qmpClient) say(r qmp.Reply) { c.reply = c.out.reply(r, c.reply) }
 
+// underBQL runs f under the BQL. Of all clients that ask only one at a time waits
+// for it, so that the guest has one of them before it at most, however many ask.
 func (c *qmpClient) underBQL(name string, f func()) {
+	c.set.asks.Lock()
+	defer c.set.asks.Unlock()
 	m := c.set.m
 	m.BQL.Lock(c.asker, name)
 	defer m.BQL.Unlock(c.asker)

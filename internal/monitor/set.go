@@ -85,6 +85,8 @@ type Set struct {
 	events   *throttle                   // BQL
 	attached map[string]*chardev.Chardev // of x-monitor-add; BQL
 
+	asks sched.Mutex // held by the client that asks; taken before the BQL
+
 	mu      sched.Mutex
 	served  int      // clients so far, for their labels; guarded by mu, as the rest
 	clients []client // in order of arrival, which is that in which they hear of things
@@ -120,6 +122,7 @@ func New(m *machine.Machine, c Config) (*Set, error) {
 	m.BQL.SetStrict(s.policy == Ours)
 	m.Blocks.SetNested(s.policy != Ours)
 	s.mu.Init(m.World, "monitors")
+	s.asks.Init(m.World, "questions")
 	if err := s.bindCommands(); err != nil {
 		return nil, err
 	}
