@@ -16,6 +16,8 @@ import (
 	"errors"
 	"hash"
 	"strings"
+
+	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
 // A publicKey is any of the standard library's public keys.
@@ -27,14 +29,14 @@ type publicKey interface {
 // tools do, a good second.
 const maxIterations = 1_000_000
 
-var errUndecrypted = errors.New(saysEncrypted)
+var errUndecrypted = qerr.New(saysEncrypted)
 
 // privateKey reads the first key in PEM. Errors are in GnuTLS's words.
 func privateKey(text, password []byte) (crypto.Signer, error) {
 	for {
 		var b *pem.Block
 		if b, text = pem.Decode(text); b == nil {
-			return nil, errors.New(saysNoKey)
+			return nil, qerr.New(saysNoKey)
 		}
 		if b.Type == "PRIVATE KEY" || strings.HasSuffix(b.Type, " PRIVATE KEY") {
 			return keyOf(b, password)
@@ -63,7 +65,7 @@ func keyOf(b *pem.Block, password []byte) (crypto.Signer, error) {
 	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return nil, errors.New(saysNoASN1)
+		return nil, qerr.New(saysNoASN1)
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
@@ -133,7 +135,7 @@ func decrypt(der, password []byte) ([]byte, error) {
 		{func() []byte { return scheme.Cipher.Parameters.FullBytes }, &iv},
 	} {
 		if rest, err := asn1.Unmarshal(x.from(), x.to); err != nil || len(rest) > 0 {
-			return nil, errors.New(saysNoASN1)
+			return nil, qerr.New(saysNoASN1)
 		}
 	}
 	newHash := hashOf(derive.Hash.Algorithm)
