@@ -29,29 +29,3 @@ func (c Client) QueryNamedBlockNodes(ctx context.Context, args *QueryNamedBlockN
 	r := visit.List(in, DecodeBlockDeviceInfo)
 	return r, misread("query-named-block-nodes", in.Err())
 }
-
-// QueryBlockstats calls query-blockstats.
-func (c Client) QueryBlockstats(ctx context.Context, args *QueryBlockstatsArgs) ([]BlockStats, error) {
-	in, err := c.ask(ctx, "query-blockstats", args)
-	if err != nil {
-		var none []BlockStats
-		return none, err
-	}
-	r := visit.List(in, DecodeBlockStats)
-	return r, misread("query-blockstats", in.Err())
-}
-
-// BlockdevAdd calls blockdev-add.
-func (c Client) BlockdevAdd(ctx context.Context, args *BlockdevOptions) error {
-	return c.Execute(ctx, "blockdev-add", args, nil)
-}
-
-// BlockdevDel calls blockdev-del.
-func (c Client) BlockdevDel(ctx context.Context, args *BlockdevDelArgs) error {
-	return c.Execute(ctx, "blockdev-del", args, nil)
-}
-
-// BlockResize calls block_resize.
-func (c Client) BlockResize(ctx context.Context, args *BlockResizeArgs) error {
-	return c.Execute(ctx, "block_resize", args, nil)
-}

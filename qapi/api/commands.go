@@ -15,6 +15,8 @@ import (
 type Commands interface {
 	RunStateCommands
 	BlockCoreCommands
+	BlockStatsCommands
+	BlockdevCommands
 	BlockNodeCommands
 	BlockThrottleCommands
 	CharCommands
@@ -55,6 +57,8 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 	return slices.Concat(
 		tableRunState(impl),
 		tableBlockCore(impl),
+		tableBlockStats(impl),
+		tableBlockdev(impl),
 		tableBlockNode(impl),
 		tableBlockThrottle(impl),
 		tableChar(impl),

@@ -188,27 +188,6 @@ func FuzzPacked(f *testing.F) {
 	f.Add(uint8(3), []byte{0, 0xa0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0x81, 0})
 	f.Fuzz(func(t *testing.T, order uint8, noise []byte) {
 		d := newPacked(uint16(order&0x7f)+1, order&0x80 != 0)
-		for i := range d.ram {
-			if len(noise) > 0 {
-				d.ram[i] = noise[(i-0x1000)&0xffff%len(noise)]
-			}
-		}
-		q := d.start(t)
-		var e Element
-		p := make([]byte, 64)
-		for range MaxSize {
-			ok, err := q.Pop(&e)
-			if err != nil || !ok {
-				break
-			}
-			if len(e.segs) > MaxSize+int(d.cfg.Size) {
-				t.Fatalf("a chain of %d", len(e.segs))
-			}
-			_, _ = q.Read(&e, 1, p)
-			_, _ = q.Write(&e, 1, p)
-			_ = q.Push(&e, 1)
-			_, _ = q.ShouldNotify()
-			_ = q.SetNotify(true)
-		}
+		d.serve(t, noise, MaxSize+int(d.cfg.Size))
 	})
 }

@@ -221,28 +221,7 @@ func FuzzVirtqueue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, order uint8, noise []byte) {
 		d := newDriver(1 << (order % 9))
 		d.cfg.EventIndex = order&0x80 != 0
-		for i := range d.ram {
-			if len(noise) > 0 {
-				d.ram[i] = noise[(i-0x1000)&0xffff%len(noise)]
-			}
-		}
-		q := d.start(t)
-		var e Element
-		p := make([]byte, 64)
-		for range MaxSize {
-			ok, err := q.Pop(&e)
-			if err != nil || !ok {
-				break
-			}
-			if len(e.segs) > MaxSize {
-				t.Fatalf("a chain of %d", len(e.segs))
-			}
-			_, _ = q.Read(&e, 1, p)
-			_, _ = q.Write(&e, 1, p)
-			_ = q.Push(&e, 1)
-			_, _ = q.ShouldNotify()
-			_ = q.SetNotify(true)
-		}
+		d.serve(t, noise, MaxSize)
 	})
 }
 
@@ -280,5 +259,32 @@ func TestPopPushAllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations for a pop and a push", n)
+	}
+}
+
+// serve fills the driver's memory with noise and does what a device does with what
+// it finds there; no chain has more than longest parts.
+func (d *driver) serve(t *testing.T, noise []byte, longest int) {
+	for i := range d.ram {
+		if len(noise) > 0 {
+			d.ram[i] = noise[(i-0x1000)&0xffff%len(noise)]
+		}
+	}
+	q := d.start(t)
+	var e Element
+	p := make([]byte, 64)
+	for range MaxSize {
+		ok, err := q.Pop(&e)
+		if err != nil || !ok {
+			break
+		}
+		if len(e.segs) > longest {
+			t.Fatalf("a chain of %d", len(e.segs))
+		}
+		_, _ = q.Read(&e, 1, p)
+		_, _ = q.Write(&e, 1, p)
+		_ = q.Push(&e, 1)
+		_, _ = q.ShouldNotify()
+		_ = q.SetNotify(true)
 	}
 }
