@@ -12,15 +12,9 @@ import (
 func memoryOf(o *api.ObjectOptions) *api.MemoryBackendProperties {
 	switch {
 	case o.MemoryBackendFile != nil:
-		p := o.MemoryBackendFile
-		return &api.MemoryBackendProperties{Dump: p.Dump, HostNodes: p.HostNodes, Merge: p.Merge, Policy: p.Policy, Prealloc: p.Prealloc,
-			PreallocThreads: p.PreallocThreads, PreallocContext: p.PreallocContext, Share: p.Share, Reserve: p.Reserve, Size: p.Size,
-			XUseCanonicalPathForRamblockId: p.XUseCanonicalPathForRamblockId}
+		return o.MemoryBackendFile.AsMemoryBackendProperties()
 	case o.MemoryBackendMemfd != nil:
-		p := o.MemoryBackendMemfd
-		return &api.MemoryBackendProperties{Dump: p.Dump, HostNodes: p.HostNodes, Merge: p.Merge, Policy: p.Policy, Prealloc: p.Prealloc,
-			PreallocThreads: p.PreallocThreads, PreallocContext: p.PreallocContext, Share: p.Share, Reserve: p.Reserve, Size: p.Size,
-			XUseCanonicalPathForRamblockId: p.XUseCanonicalPathForRamblockId}
+		return o.MemoryBackendMemfd.AsMemoryBackendProperties()
 	}
 	return o.MemoryBackendRam
 }

@@ -146,3 +146,12 @@ func BenchmarkEncodeStatus(b *testing.B) {
 		buf = qobject.Append(buf[:0], s.QObject())
 	}
 }
+
+// What an object has of its base can be had as that.
+func TestBase(t *testing.T) {
+	on := true
+	file := MemoryBackendFileProperties{Size: 5, Share: &on, MemPath: "f"}
+	if b := file.AsMemoryBackendProperties(); b.Size != 5 || b.Share != &on || b.Merge != nil {
+		t.Errorf("%+v", b)
+	}
+}

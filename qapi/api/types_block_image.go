@@ -506,6 +506,25 @@ type ImageInfo struct {
 	BackingImage *ImageInfo
 }
 
+// AsBlockNodeInfo returns the members that x has of its base.
+func (x *ImageInfo) AsBlockNodeInfo() *BlockNodeInfo {
+	return &BlockNodeInfo{
+		Filename:              x.Filename,
+		Format:                x.Format,
+		DirtyFlag:             x.DirtyFlag,
+		ActualSize:            x.ActualSize,
+		VirtualSize:           x.VirtualSize,
+		ClusterSize:           x.ClusterSize,
+		Encrypted:             x.Encrypted,
+		Compressed:            x.Compressed,
+		BackingFilename:       x.BackingFilename,
+		FullBackingFilename:   x.FullBackingFilename,
+		BackingFilenameFormat: x.BackingFilenameFormat,
+		Snapshots:             x.Snapshots,
+		FormatSpecific:        x.FormatSpecific,
+	}
+}
+
 // DecodeImageInfo decodes a ImageInfo; see package visit for errors.
 func DecodeImageInfo(v visit.Value) (x ImageInfo) {
 	o := v.Object()

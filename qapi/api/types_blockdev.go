@@ -325,6 +325,13 @@ type BlockdevOptionsRaw struct {
 	Size *int64
 }
 
+// AsBlockdevOptionsGenericFormat returns the members that x has of its base.
+func (x *BlockdevOptionsRaw) AsBlockdevOptionsGenericFormat() *BlockdevOptionsGenericFormat {
+	return &BlockdevOptionsGenericFormat{
+		File: x.File,
+	}
+}
+
 // DecodeBlockdevOptionsRaw decodes a BlockdevOptionsRaw; see package visit for errors.
 func DecodeBlockdevOptionsRaw(v visit.Value) (x BlockdevOptionsRaw) {
 	o := v.Object()
@@ -371,6 +378,13 @@ type BlockdevOptionsGenericCOWFormat struct {
 	File BlockdevRef
 	// the image it is based on, null for none
 	Backing *BlockdevRefOrNull
+}
+
+// AsBlockdevOptionsGenericFormat returns the members that x has of its base.
+func (x *BlockdevOptionsGenericCOWFormat) AsBlockdevOptionsGenericFormat() *BlockdevOptionsGenericFormat {
+	return &BlockdevOptionsGenericFormat{
+		File: x.File,
+	}
 }
 
 // DecodeBlockdevOptionsGenericCOWFormat decodes a BlockdevOptionsGenericCOWFormat; see package visit for errors.
@@ -435,6 +449,14 @@ type BlockdevOptionsQcow2 struct {
 	RefcountCacheSize *int64
 	// seconds after which unused entries leave, 0 for never
 	CacheCleanInterval *int64
+}
+
+// AsBlockdevOptionsGenericCOWFormat returns the members that x has of its base.
+func (x *BlockdevOptionsQcow2) AsBlockdevOptionsGenericCOWFormat() *BlockdevOptionsGenericCOWFormat {
+	return &BlockdevOptionsGenericCOWFormat{
+		File:    x.File,
+		Backing: x.Backing,
+	}
 }
 
 // DecodeBlockdevOptionsQcow2 decodes a BlockdevOptionsQcow2; see package visit for errors.

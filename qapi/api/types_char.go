@@ -179,6 +179,14 @@ type ChardevFile struct {
 	Append *bool
 }
 
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevFile) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
+}
+
 // DecodeChardevFile decodes a ChardevFile; see package visit for errors.
 func DecodeChardevFile(v visit.Value) (x ChardevFile) {
 	o := v.Object()
@@ -235,6 +243,14 @@ type ChardevHostdev struct {
 	Logappend *bool
 	// its path
 	Device string
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevHostdev) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
 }
 
 // DecodeChardevHostdev decodes a ChardevHostdev; see package visit for errors.
@@ -306,6 +322,14 @@ type ChardevSocket struct {
 	Reconnect *int64
 	// the same in milliseconds
 	ReconnectMs *int64
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevSocket) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
 }
 
 // DecodeChardevSocket decodes a ChardevSocket; see package visit for errors.
@@ -398,6 +422,14 @@ type ChardevPty struct {
 	Path *string
 }
 
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevPty) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
+}
+
 // DecodeChardevPty decodes a ChardevPty; see package visit for errors.
 func DecodeChardevPty(v visit.Value) (x ChardevPty) {
 	o := v.Object()
@@ -450,6 +482,14 @@ type ChardevMux struct {
 	Chardev string
 }
 
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevMux) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
+}
+
 // DecodeChardevMux decodes a ChardevMux; see package visit for errors.
 func DecodeChardevMux(v visit.Value) (x ChardevMux) {
 	o := v.Object()
@@ -498,6 +538,14 @@ type ChardevStdio struct {
 	Logappend *bool
 	// Ctrl-C and its like are signals (default true)
 	Signal *bool
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevStdio) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
 }
 
 // DecodeChardevStdio decodes a ChardevStdio; see package visit for errors.
@@ -550,6 +598,14 @@ type ChardevRingbuf struct {
 	Logappend *bool
 	// how many bytes it keeps, a power of two (default 65536)
 	Size *int64
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevRingbuf) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
 }
 
 // DecodeChardevRingbuf decodes a ChardevRingbuf; see package visit for errors.

@@ -115,6 +115,16 @@ type TlsCredsX509Properties struct {
 	Passwordid *string
 }
 
+// AsTlsCredsProperties returns the members that x has of its base.
+func (x *TlsCredsX509Properties) AsTlsCredsProperties() *TlsCredsProperties {
+	return &TlsCredsProperties{
+		VerifyPeer: x.VerifyPeer,
+		Dir:        x.Dir,
+		Endpoint:   x.Endpoint,
+		Priority:   x.Priority,
+	}
+}
+
 // DecodeTlsCredsX509Properties decodes a TlsCredsX509Properties; see package visit for errors.
 func DecodeTlsCredsX509Properties(v visit.Value) (x TlsCredsX509Properties) {
 	o := v.Object()

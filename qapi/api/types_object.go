@@ -9,135 +9,6 @@ import (
 	"github.com/backplane-vm/backplane/qapi/visit"
 )
 
-// HostMemPolicy: How memory is spread over nodes of the host.
-//
-// Since QEMU 2.1.
-type HostMemPolicy string
-
-// The values of HostMemPolicy.
-const (
-	// as the host likes
-	HostMemPolicyDefault HostMemPolicy = "default"
-	// from these nodes if it can be
-	HostMemPolicyPreferred HostMemPolicy = "preferred"
-	// from these nodes only
-	HostMemPolicyBind HostMemPolicy = "bind"
-	// from these nodes in turn
-	HostMemPolicyInterleave HostMemPolicy = "interleave"
-)
-
-var valuesOfHostMemPolicy = [...]HostMemPolicy{
-	HostMemPolicyDefault,
-	HostMemPolicyPreferred,
-	HostMemPolicyBind,
-	HostMemPolicyInterleave,
-}
-
-// HostMemPolicyValues returns the values of HostMemPolicy in the order of the schema.
-func HostMemPolicyValues() []HostMemPolicy { return slices.Clone(valuesOfHostMemPolicy[:]) }
-
-// DecodeHostMemPolicy decodes a HostMemPolicy; see package visit for errors.
-func DecodeHostMemPolicy(v visit.Value) HostMemPolicy { return visit.Enum(v, valuesOfHostMemPolicy[:]) }
-
-// MemoryBackendProperties: Memory for the guest.
-//
-// Since QEMU 2.1.
-type MemoryBackendProperties struct {
-	// it goes into dumps of the emulator
-	Dump *bool
-	// nodes of the host
-	HostNodes []uint16
-	// the host may merge equal pages
-	Merge *bool
-	// how it is spread over those nodes
-	Policy *HostMemPolicy
-	// all of it is taken at once
-	Prealloc *bool
-	// how many threads do that
-	PreallocThreads *uint32
-	// the thread-context that they belong to
-	PreallocContext *string
-	// other processes see what is written
-	Share *bool
-	// swap space is reserved
-	Reserve *bool
-	// bytes
-	Size uint64
-	// names blocks as QEMU 3.1 and older
-	// did
-	XUseCanonicalPathForRamblockId *bool
-}
-
-// DecodeMemoryBackendProperties decodes a MemoryBackendProperties; see package visit for errors.
-func DecodeMemoryBackendProperties(v visit.Value) (x MemoryBackendProperties) {
-	o := v.Object()
-	x.take(o)
-	o.Close()
-	return x
-}
-
-// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
-func (x *MemoryBackendProperties) FromQObject(v any) error {
-	in := visit.New(v, visit.JSON)
-	*x = DecodeMemoryBackendProperties(in)
-	return in.Err()
-}
-
-func (x *MemoryBackendProperties) take(o *visit.Object) {
-	x.Dump = visit.Optional(o, "dump", visit.Value.Bool)
-	x.HostNodes = visit.OptionalList(o, "host-nodes", visit.Value.Uint16)
-	x.Merge = visit.Optional(o, "merge", visit.Value.Bool)
-	x.Policy = visit.Optional(o, "policy", DecodeHostMemPolicy)
-	x.Prealloc = visit.Optional(o, "prealloc", visit.Value.Bool)
-	x.PreallocThreads = visit.Optional(o, "prealloc-threads", visit.Value.Uint32)
-	x.PreallocContext = visit.Optional(o, "prealloc-context", visit.Value.Str)
-	x.Share = visit.Optional(o, "share", visit.Value.Bool)
-	x.Reserve = visit.Optional(o, "reserve", visit.Value.Bool)
-	x.Size = o.Need("size").Size()
-	x.XUseCanonicalPathForRamblockId = visit.Optional(o, "x-use-canonical-path-for-ramblock-id", visit.Value.Bool)
-}
-
-// QObject returns x as a *qobject.Dict.
-func (x *MemoryBackendProperties) QObject() any {
-	d := qobject.NewDict()
-	x.put(d)
-	return d
-}
-
-func (x *MemoryBackendProperties) put(d *qobject.Dict) {
-	if x.Dump != nil {
-		d.Set("dump", *x.Dump)
-	}
-	if x.HostNodes != nil {
-		d.Set("host-nodes", visit.EncodeList(x.HostNodes, func(x *uint16) any { return int64(*x) }))
-	}
-	if x.Merge != nil {
-		d.Set("merge", *x.Merge)
-	}
-	if x.Policy != nil {
-		d.Set("policy", string(*x.Policy))
-	}
-	if x.Prealloc != nil {
-		d.Set("prealloc", *x.Prealloc)
-	}
-	if x.PreallocThreads != nil {
-		d.Set("prealloc-threads", int64(*x.PreallocThreads))
-	}
-	if x.PreallocContext != nil {
-		d.Set("prealloc-context", *x.PreallocContext)
-	}
-	if x.Share != nil {
-		d.Set("share", *x.Share)
-	}
-	if x.Reserve != nil {
-		d.Set("reserve", *x.Reserve)
-	}
-	d.Set("size", visit.Uint(x.Size))
-	if x.XUseCanonicalPathForRamblockId != nil {
-		d.Set("x-use-canonical-path-for-ramblock-id", *x.XUseCanonicalPathForRamblockId)
-	}
-}
-
 // EventLoopBaseProperties: What serves events.
 //
 // Since QEMU 7.1.
@@ -209,6 +80,15 @@ type IothreadProperties struct {
 	PollGrow *int64
 	// divisor by which it shrinks; 0 lets the machine choose
 	PollShrink *int64
+}
+
+// AsEventLoopBaseProperties returns the members that x has of its base.
+func (x *IothreadProperties) AsEventLoopBaseProperties() *EventLoopBaseProperties {
+	return &EventLoopBaseProperties{
+		AioMaxBatch:   x.AioMaxBatch,
+		ThreadPoolMin: x.ThreadPoolMin,
+		ThreadPoolMax: x.ThreadPoolMax,
+	}
 }
 
 // DecodeIothreadProperties decodes a IothreadProperties; see package visit for errors.
@@ -311,6 +191,13 @@ type RngRandomProperties struct {
 	Opened *bool
 	// the file, /dev/urandom by default
 	Filename *string
+}
+
+// AsRngProperties returns the members that x has of its base.
+func (x *RngRandomProperties) AsRngProperties() *RngProperties {
+	return &RngProperties{
+		Opened: x.Opened,
+	}
 }
 
 // DecodeRngRandomProperties decodes a RngRandomProperties; see package visit for errors.
@@ -445,6 +332,15 @@ type SecretProperties struct {
 	File *string
 }
 
+// AsSecretCommonProperties returns the members that x has of its base.
+func (x *SecretProperties) AsSecretCommonProperties() *SecretCommonProperties {
+	return &SecretCommonProperties{
+		Format: x.Format,
+		Keyid:  x.Keyid,
+		Iv:     x.Iv,
+	}
+}
+
 // DecodeSecretProperties decodes a SecretProperties; see package visit for errors.
 func DecodeSecretProperties(v visit.Value) (x SecretProperties) {
 	o := v.Object()
@@ -490,264 +386,6 @@ func (x *SecretProperties) put(d *qobject.Dict) {
 	}
 	if x.File != nil {
 		d.Set("file", *x.File)
-	}
-}
-
-// MemoryBackendFileProperties: Memory that is a file.
-//
-// Since QEMU 2.1.
-type MemoryBackendFileProperties struct {
-	// it goes into dumps of the emulator
-	Dump *bool
-	// nodes of the host
-	HostNodes []uint16
-	// the host may merge equal pages
-	Merge *bool
-	// how it is spread over those nodes
-	Policy *HostMemPolicy
-	// all of it is taken at once
-	Prealloc *bool
-	// how many threads do that
-	PreallocThreads *uint32
-	// the thread-context that they belong to
-	PreallocContext *string
-	// other processes see what is written
-	Share *bool
-	// swap space is reserved
-	Reserve *bool
-	// bytes
-	Size uint64
-	// names blocks as QEMU 3.1 and older
-	// did
-	XUseCanonicalPathForRamblockId *bool
-	// of the mapping, in bytes
-	Align *uint64
-	// where in the file the memory starts, in bytes
-	Offset *uint64
-	// what the file has is of no use once the memory is gone
-	DiscardData *bool
-	// the file, which is made if it is not there, or a folder for a
-	// file without a name
-	MemPath string
-	// the file is persistent memory, which this build refuses
-	Pmem *bool
-	// the file is not written
-	Readonly *bool
-	// neither can the guest write the memory; by default as readonly
-	Rom *OnOffAuto
-}
-
-// DecodeMemoryBackendFileProperties decodes a MemoryBackendFileProperties; see package visit for errors.
-func DecodeMemoryBackendFileProperties(v visit.Value) (x MemoryBackendFileProperties) {
-	o := v.Object()
-	x.take(o)
-	o.Close()
-	return x
-}
-
-// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
-func (x *MemoryBackendFileProperties) FromQObject(v any) error {
-	in := visit.New(v, visit.JSON)
-	*x = DecodeMemoryBackendFileProperties(in)
-	return in.Err()
-}
-
-func (x *MemoryBackendFileProperties) take(o *visit.Object) {
-	x.Dump = visit.Optional(o, "dump", visit.Value.Bool)
-	x.HostNodes = visit.OptionalList(o, "host-nodes", visit.Value.Uint16)
-	x.Merge = visit.Optional(o, "merge", visit.Value.Bool)
-	x.Policy = visit.Optional(o, "policy", DecodeHostMemPolicy)
-	x.Prealloc = visit.Optional(o, "prealloc", visit.Value.Bool)
-	x.PreallocThreads = visit.Optional(o, "prealloc-threads", visit.Value.Uint32)
-	x.PreallocContext = visit.Optional(o, "prealloc-context", visit.Value.Str)
-	x.Share = visit.Optional(o, "share", visit.Value.Bool)
-	x.Reserve = visit.Optional(o, "reserve", visit.Value.Bool)
-	x.Size = o.Need("size").Size()
-	x.XUseCanonicalPathForRamblockId = visit.Optional(o, "x-use-canonical-path-for-ramblock-id", visit.Value.Bool)
-	x.Align = visit.Optional(o, "align", visit.Value.Size)
-	x.Offset = visit.Optional(o, "offset", visit.Value.Size)
-	x.DiscardData = visit.Optional(o, "discard-data", visit.Value.Bool)
-	x.MemPath = o.Need("mem-path").Str()
-	x.Pmem = visit.Optional(o, "pmem", visit.Value.Bool)
-	x.Readonly = visit.Optional(o, "readonly", visit.Value.Bool)
-	x.Rom = visit.Optional(o, "rom", DecodeOnOffAuto)
-}
-
-// QObject returns x as a *qobject.Dict.
-func (x *MemoryBackendFileProperties) QObject() any {
-	d := qobject.NewDict()
-	x.put(d)
-	return d
-}
-
-func (x *MemoryBackendFileProperties) put(d *qobject.Dict) {
-	if x.Dump != nil {
-		d.Set("dump", *x.Dump)
-	}
-	if x.HostNodes != nil {
-		d.Set("host-nodes", visit.EncodeList(x.HostNodes, func(x *uint16) any { return int64(*x) }))
-	}
-	if x.Merge != nil {
-		d.Set("merge", *x.Merge)
-	}
-	if x.Policy != nil {
-		d.Set("policy", string(*x.Policy))
-	}
-	if x.Prealloc != nil {
-		d.Set("prealloc", *x.Prealloc)
-	}
-	if x.PreallocThreads != nil {
-		d.Set("prealloc-threads", int64(*x.PreallocThreads))
-	}
-	if x.PreallocContext != nil {
-		d.Set("prealloc-context", *x.PreallocContext)
-	}
-	if x.Share != nil {
-		d.Set("share", *x.Share)
-	}
-	if x.Reserve != nil {
-		d.Set("reserve", *x.Reserve)
-	}
-	d.Set("size", visit.Uint(x.Size))
-	if x.XUseCanonicalPathForRamblockId != nil {
-		d.Set("x-use-canonical-path-for-ramblock-id", *x.XUseCanonicalPathForRamblockId)
-	}
-	if x.Align != nil {
-		d.Set("align", visit.Uint(*x.Align))
-	}
-	if x.Offset != nil {
-		d.Set("offset", visit.Uint(*x.Offset))
-	}
-	if x.DiscardData != nil {
-		d.Set("discard-data", *x.DiscardData)
-	}
-	d.Set("mem-path", x.MemPath)
-	if x.Pmem != nil {
-		d.Set("pmem", *x.Pmem)
-	}
-	if x.Readonly != nil {
-		d.Set("readonly", *x.Readonly)
-	}
-	if x.Rom != nil {
-		d.Set("rom", string(*x.Rom))
-	}
-}
-
-// MemoryBackendMemfdProperties: Memory that is a file without a name, which other processes may be given.
-// Here share is on by default.
-//
-// Since QEMU 2.12.
-type MemoryBackendMemfdProperties struct {
-	// it goes into dumps of the emulator
-	Dump *bool
-	// nodes of the host
-	HostNodes []uint16
-	// the host may merge equal pages
-	Merge *bool
-	// how it is spread over those nodes
-	Policy *HostMemPolicy
-	// all of it is taken at once
-	Prealloc *bool
-	// how many threads do that
-	PreallocThreads *uint32
-	// the thread-context that they belong to
-	PreallocContext *string
-	// other processes see what is written
-	Share *bool
-	// swap space is reserved
-	Reserve *bool
-	// bytes
-	Size uint64
-	// names blocks as QEMU 3.1 and older
-	// did
-	XUseCanonicalPathForRamblockId *bool
-	// it is of huge pages
-	Hugetlb *bool
-	// of these many bytes each
-	Hugetlbsize *uint64
-	// its size can never change, true by default
-	Seal *bool
-}
-
-// DecodeMemoryBackendMemfdProperties decodes a MemoryBackendMemfdProperties; see package visit for errors.
-func DecodeMemoryBackendMemfdProperties(v visit.Value) (x MemoryBackendMemfdProperties) {
-	o := v.Object()
-	x.take(o)
-	o.Close()
-	return x
-}
-
-// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
-func (x *MemoryBackendMemfdProperties) FromQObject(v any) error {
-	in := visit.New(v, visit.JSON)
-	*x = DecodeMemoryBackendMemfdProperties(in)
-	return in.Err()
-}
-
-func (x *MemoryBackendMemfdProperties) take(o *visit.Object) {
-	x.Dump = visit.Optional(o, "dump", visit.Value.Bool)
-	x.HostNodes = visit.OptionalList(o, "host-nodes", visit.Value.Uint16)
-	x.Merge = visit.Optional(o, "merge", visit.Value.Bool)
-	x.Policy = visit.Optional(o, "policy", DecodeHostMemPolicy)
-	x.Prealloc = visit.Optional(o, "prealloc", visit.Value.Bool)
-	x.PreallocThreads = visit.Optional(o, "prealloc-threads", visit.Value.Uint32)
-	x.PreallocContext = visit.Optional(o, "prealloc-context", visit.Value.Str)
-	x.Share = visit.Optional(o, "share", visit.Value.Bool)
-	x.Reserve = visit.Optional(o, "reserve", visit.Value.Bool)
-	x.Size = o.Need("size").Size()
-	x.XUseCanonicalPathForRamblockId = visit.Optional(o, "x-use-canonical-path-for-ramblock-id", visit.Value.Bool)
-	x.Hugetlb = visit.Optional(o, "hugetlb", visit.Value.Bool)
-	x.Hugetlbsize = visit.Optional(o, "hugetlbsize", visit.Value.Size)
-	x.Seal = visit.Optional(o, "seal", visit.Value.Bool)
-}
-
-// QObject returns x as a *qobject.Dict.
-func (x *MemoryBackendMemfdProperties) QObject() any {
-	d := qobject.NewDict()
-	x.put(d)
-	return d
-}
-
-func (x *MemoryBackendMemfdProperties) put(d *qobject.Dict) {
-	if x.Dump != nil {
-		d.Set("dump", *x.Dump)
-	}
-	if x.HostNodes != nil {
-		d.Set("host-nodes", visit.EncodeList(x.HostNodes, func(x *uint16) any { return int64(*x) }))
-	}
-	if x.Merge != nil {
-		d.Set("merge", *x.Merge)
-	}
-	if x.Policy != nil {
-		d.Set("policy", string(*x.Policy))
-	}
-	if x.Prealloc != nil {
-		d.Set("prealloc", *x.Prealloc)
-	}
-	if x.PreallocThreads != nil {
-		d.Set("prealloc-threads", int64(*x.PreallocThreads))
-	}
-	if x.PreallocContext != nil {
-		d.Set("prealloc-context", *x.PreallocContext)
-	}
-	if x.Share != nil {
-		d.Set("share", *x.Share)
-	}
-	if x.Reserve != nil {
-		d.Set("reserve", *x.Reserve)
-	}
-	d.Set("size", visit.Uint(x.Size))
-	if x.XUseCanonicalPathForRamblockId != nil {
-		d.Set("x-use-canonical-path-for-ramblock-id", *x.XUseCanonicalPathForRamblockId)
-	}
-	if x.Hugetlb != nil {
-		d.Set("hugetlb", *x.Hugetlb)
-	}
-	if x.Hugetlbsize != nil {
-		d.Set("hugetlbsize", visit.Uint(*x.Hugetlbsize))
-	}
-	if x.Seal != nil {
-		d.Set("seal", *x.Seal)
 	}
 }
 

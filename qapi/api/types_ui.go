@@ -114,6 +114,16 @@ type VncClientInfo struct {
 	SaslUsername *string
 }
 
+// AsVncBasicInfo returns the members that x has of its base.
+func (x *VncClientInfo) AsVncBasicInfo() *VncBasicInfo {
+	return &VncBasicInfo{
+		Host:      x.Host,
+		Service:   x.Service,
+		Family:    x.Family,
+		Websocket: x.Websocket,
+	}
+}
+
 // DecodeVncClientInfo decodes a VncClientInfo; see package visit for errors.
 func DecodeVncClientInfo(v visit.Value) (x VncClientInfo) {
 	o := v.Object()
@@ -321,6 +331,15 @@ type SpiceChannel struct {
 	ChannelId int64
 	// it is encrypted
 	Tls bool
+}
+
+// AsSpiceBasicInfo returns the members that x has of its base.
+func (x *SpiceChannel) AsSpiceBasicInfo() *SpiceBasicInfo {
+	return &SpiceBasicInfo{
+		Host:   x.Host,
+		Port:   x.Port,
+		Family: x.Family,
+	}
 }
 
 // DecodeSpiceChannel decodes a SpiceChannel; see package visit for errors.

@@ -27,8 +27,22 @@ func (p *printer) objectType(o *qapi.Object, name string, doc *qapi.Doc) {
 		p.field(camel(br.Case), "*"+goType(br.Type), "set iff "+camel(o.Tag.Name)+" is "+strconv.Quote(br.Case))
 	}
 	p.f("}\n")
+	if o.Base != nil && !o.Base.Implicit && len(o.Branches) == 0 {
+		p.objectBase(o, name)
+	}
 	p.objectDecoder(o, name)
 	p.objectEncoder(o, name)
+}
+
+// objectBase prints the method that returns what an object has of its base.
+func (p *printer) objectBase(o *qapi.Object, name string) {
+	base := camel(o.Base.Name)
+	p.f("// As%s returns the members that x has of its base.", base)
+	p.f("func (x *%s) As%s() *%s {\nreturn &%s{", name, base, base, base)
+	for _, m := range o.Base.AllMembers() {
+		p.f("%s: x.%s,", camel(m.Name), camel(m.Name))
+	}
+	p.f("}\n}\n")
 }
 
 // fieldNames refuses members that become one name in Go.

@@ -211,6 +211,22 @@ type Derived struct {
 	Plain   Empty
 }
 
+// AsOptions returns the members that x has of its base.
+func (x *Derived) AsOptions() *Options {
+	return &Options{
+		S:       x.S,
+		I8:      x.I8,
+		U64:     x.U64,
+		Nothing: x.Nothing,
+		A:       x.A,
+		C:       x.C,
+		List:    x.List,
+		Objects: x.Objects,
+		Self:    x.Self,
+		Choice:  x.Choice,
+	}
+}
+
 // DecodeDerived decodes a Derived; see package visit for errors.
 func DecodeDerived(v visit.Value) (x Derived) {
 	o := v.Object()
