@@ -15,7 +15,6 @@ import (
 
 	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/qapi/api"
-	"github.com/backplane-vm/backplane/qmp"
 )
 
 // fdConn is a raw QMP client that sends descriptors with its lines.
@@ -130,11 +129,7 @@ func TestDumpToDescriptor(t *testing.T) {
 		"dump-guest-memory", `{"paging": false, "protocol": "fd:dump"}`)
 	c.want(`{"error": {"class": "GenericError", "desc": "File descriptor named 'dump' not found"}}`, "closefd", `{"fdname": "dump"}`)
 
-	client, err := qmp.Dial(t.Context(), "unix", p.path("S"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := dialQMP(t, p.path("S"))
 	core = newFile(t, p.path("core2"), 0)
 	if err := (api.Client{Executor: client.WithFiles(core)}).Getfd(t.Context(), &api.GetfdArgs{Fdname: "dump"}); err != nil {
 		t.Fatal(err)

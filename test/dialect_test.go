@@ -219,11 +219,7 @@ func TestMalformedLines(t *testing.T) {
 	p := newProcess(t, "-M", "virt", "-nodefaults", "-display", "none", "-S", "-qmp", "unix:DIR/qmp,server=on,wait=off")
 	p.start()
 	p.until("the socket is there", func() bool { return p.exists("qmp") })
-	conn, err := net.Dial("unix", p.path("qmp"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dialUnix(t, p.path("qmp"))
 	lines := "{\"execute\": \xff\n[[[}\n\"\xc3(\"\n{\"a\": 1, \"a\": 2}\n{1: 2}\n01]\nnul\n\x01\n"
 	send := func(n int) usage {
 		done := make(chan error, 1)

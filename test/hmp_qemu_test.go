@@ -1,10 +1,13 @@
 package e2e
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"os/exec"
-	"strings"
 	"testing"
+
+	"github.com/backplane-vm/backplane/qapi/qerr"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // qemuProgram is the QEMU that people have installed: an older one (7.2 on
@@ -104,52 +107,38 @@ func TestHumanLikeQEMU(t *testing.T) {
 // sayHuman says lines to a fresh machine and returns the answers.
 func sayHuman(t *testing.T, lines []string, program string, args ...string) []string {
 	t.Helper()
-	p := newProcess(t, append(args, "-M", "virt", "-m", "64", "-smp", "2", "-nodefaults", "-display", "none", "-S",
-		"-qmp", "unix:DIR/Q,server=on,wait=off")...)
+	say := newHumanSide(t, program, args...)
+	answers := make([]string, 0, len(lines))
+	for _, line := range lines {
+		answers = append(answers, say(line))
+	}
+	return answers
+}
+
+// newHumanSide starts a machine, which args may change, and returns what says a line
+// to its human monitor, through QMP.
+func newHumanSide(t *testing.T, program string, args ...string) (say func(line string) string) {
+	t.Helper()
+	p := newProcess(t, append([]string{"-M", "virt", "-m", "64", "-smp", "2", "-nodefaults", "-display", "none", "-S",
+		"-qmp", "unix:DIR/Q,server=on,wait=off"}, args...)...)
 	p.cmd.Path = program
 	if path, err := exec.LookPath(program); err == nil {
 		p.cmd.Path = path
 	}
 	p.start()
 	p.until("the socket is there", func() bool { return p.exists("Q") })
-	conn := dialLines(t, p.path("Q"))
-	ask := func(command any) (reply struct {
-		Return json.RawMessage
-		Error  *struct{ Desc string }
-	}) {
+	client := dialQMP(t, p.path("Q"))
+	return func(line string) string {
 		t.Helper()
-		text, err := json.Marshal(command)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := conn.write(string(text) + "\n"); err != nil {
-			t.Fatal(err)
-		}
-		for {
-			line, err := conn.read()
-			if err != nil {
-				t.Fatalf("%s: %s: %v", program, text, err)
-			}
-			if strings.HasPrefix(line, `{"QMP"`) || strings.HasPrefix(line, `{"timestamp"`) {
-				continue
-			}
-			if err := json.Unmarshal([]byte(line), &reply); err != nil {
-				t.Fatal(err)
-			}
-			return reply
-		}
-	}
-	ask(map[string]any{"execute": "qmp_capabilities"})
-	answers := make([]string, 0, len(lines))
-	for _, line := range lines {
-		reply := ask(map[string]any{"execute": "human-monitor-command", "arguments": map[string]string{"command-line": line}})
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
 		var answer string
-		if reply.Error != nil {
-			answer = "error: " + reply.Error.Desc
-		} else if err := json.Unmarshal(reply.Return, &answer); err != nil {
-			t.Fatal(err)
+		err := client.Execute(ctx, "human-monitor-command", qobject.Members("command-line", line), &answer)
+		if refused := (*qerr.Error)(nil); errors.As(err, &refused) {
+			return "error: " + refused.Desc
+		} else if err != nil {
+			t.Fatalf("%s: %s: %v", program, line, err)
 		}
-		answers = append(answers, answer)
+		return answer
 	}
-	return answers
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/backplane-vm/backplane/qmp"
 )
 
 // lineConn is a socket spoken over in lines, with a time limit.
@@ -16,9 +18,9 @@ type lineConn struct {
 	r *bufio.Reader
 }
 
-// dialLines connects to a socket; a server that has made it and does not listen yet
+// dialUnix connects to a socket; a server that has made it and does not listen yet
 // is waited for.
-func dialLines(t *testing.T, socket string) *lineConn {
+func dialUnix(t *testing.T, socket string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
 	for end := time.Now().Add(patience); errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(end); {
@@ -29,7 +31,25 @@ func dialLines(t *testing.T, socket string) *lineConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// dialLines is dialUnix for who speaks in lines.
+func dialLines(t *testing.T, socket string) *lineConn {
+	t.Helper()
+	conn := dialUnix(t, socket)
 	return &lineConn{Conn: conn, r: bufio.NewReader(conn)}
+}
+
+// dialQMP is dialUnix for a client that negotiates.
+func dialQMP(t *testing.T, socket string) *qmp.Client {
+	t.Helper()
+	client, err := qmp.NewClient(t.Context(), dialUnix(t, socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
 }
 
 func (c *lineConn) read() (string, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // trapping is a program that takes an exception, whose handler takes another, without
@@ -34,17 +35,30 @@ func TestLogLikeQEMU(t *testing.T) {
 	const enough = 50
 	logged := func(program, items string, args ...string) []string {
 		name := filepath.Join(t.TempDir(), "log")
-		conversation := []string{"logfile " + name, "log " + items, "cont", "stop", "log none"}
-		for _, answer := range sayHuman(t, conversation, program, append(args, "-kernel", kernel)...) {
-			if answer != "" {
-				t.Fatalf("%s says %q", program, answer)
+		say := newHumanSide(t, program, append(args, "-kernel", kernel)...)
+		tell := func(line string) {
+			t.Helper()
+			if answer := say(line); answer != "" {
+				t.Fatalf("%s says %q to %q", program, answer, line)
 			}
 		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+		read := func() string {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
 		}
-		lines := strings.Split(string(text), "\n")
+		tell("logfile " + name)
+		tell("log " + items)
+		tell("cont")
+		for end := time.Now().Add(patience); strings.Count(read(), "\n") < enough && time.Now().Before(end); {
+			say("info status")
+		}
+		tell("stop")
+		tell("log none")
+		text := read()
+		lines := strings.Split(text, "\n")
 		if len(lines) < enough {
 			t.Fatalf("%s logs %d lines", program, len(lines))
 		}

@@ -39,11 +39,7 @@ func newSecured(t *testing.T, ca *credtest.Authority, dir string) *secured {
 		"-qmp", "unix:DIR/Q,server=on,wait=off")}
 	s.start()
 	s.until("the socket is there", func() bool { return s.exists("Q") })
-	var err error
-	if s.control, err = qmp.Dial(t.Context(), "unix", s.path("Q")); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.control.Close() })
+	s.control = dialQMP(t, s.path("Q"))
 	s.address = s.listening("m0")
 	return s
 }
@@ -230,12 +226,7 @@ func TestTLSToQEMU(t *testing.T) {
 		p.cmd.Path = program
 		p.start()
 		p.until("the socket is there", func() bool { return p.exists("Q") })
-		client, err := qmp.Dial(t.Context(), "unix", p.path("Q"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { client.Close() })
-		return p, client
+		return p, dialQMP(t, p.path("Q"))
 	}
 	ours := []string{"-mon", "chardev=c,mode=readline"}
 	theirs := []string{"-bios", "none", "-kernel", kernel, "-serial", "chardev:c"}
