@@ -12,11 +12,24 @@ import (
 // A socketConn is a connection of a socket device.
 type socketConn struct {
 	net.Conn
-	inbox descriptor.Inbox // what comes over a unix socket besides bytes
+	inbox  descriptor.Inbox // what comes over a unix socket besides bytes
+	poller *poller          // the reader's; nil if it is not to poll
+}
+
+func newSocketConn(c net.Conn) *socketConn {
+	s := &socketConn{Conn: c}
+	if u, ok := c.(*net.UnixConn); ok {
+		s.poller = newPoller(u)
+	}
+	return s
 }
 
 // Read takes input, and the descriptors that come with it.
 func (s *socketConn) Read(p []byte) (int, error) {
+	if s.poller != nil {
+		s.poller.before()
+		defer s.poller.after()
+	}
 	if u, ok := s.Conn.(*net.UnixConn); ok {
 		return s.inbox.Read(u, p)
 	}
@@ -125,7 +138,7 @@ func (d *Chardev) tune(c net.Conn) {
 }
 
 func (d *Chardev) wrap(c net.Conn) Conn {
-	s := &socketConn{Conn: c}
+	s := newSocketConn(c)
 	if d.config.Telnet {
 		return &telnetConn{socketConn: s, server: d.config.Server, onBreak: d.SendBreak}
 	}
