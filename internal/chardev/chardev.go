@@ -78,7 +78,8 @@ type Host struct {
 	Files    *descriptor.Sets // may be nil
 	Objects  Objects          // what TLS needs; nil has none
 
-	patience int64 // how long a TLS handshake may take; 0 is handshakeTime
+	patience  int64      // how long a TLS handshake may take; 0 is handshakeTime
+	attention *attention // for polling, see poller; nil does not poll
 }
 
 // Open makes the device: it opens the file, listens, or connects. It does not

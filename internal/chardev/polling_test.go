@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// connected returns the two ends of a unix socket, ours as a device has it, with a
-// poller of its own.
-func connected(t *testing.T) (ours *socketConn, theirs *net.UnixConn) {
+// connected returns the two ends of a unix socket, ours as a device of a Set with a
+// has it, with a poller.
+func connected(t *testing.T, a *attention) (ours *socketConn, theirs *net.UnixConn) {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "S"))
 	if err != nil {
@@ -27,7 +29,7 @@ func connected(t *testing.T) (ours *socketConn, theirs *net.UnixConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs = newSocketConn(in), out.(*net.UnixConn)
+	ours, theirs = newSocketConn(in, a), out.(*net.UnixConn)
 	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
 	if ours.poller != nil {
 		t.Error("it polls for a client of this process")
@@ -36,20 +38,22 @@ func connected(t *testing.T) (ours *socketConn, theirs *net.UnixConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours.poller = newPollerOf(raw)
+	ours.poller = a.newPollerOf(raw)
 	return ours, theirs
 }
+
+func newAttention() *attention { return &attention{now: sched.NewWorld().Now} }
 
 // willPoll has the next read poll.
 func (p *poller) willPoll() {
 	p.eager = true
-	active.poller.Store(p)
-	active.since.Store(int64(pollClock() - pollAlone))
+	p.attention.poller.Store(p)
+	p.since.Store(p.now() - pollAlone)
 }
 
 // What is read is what was sent, whether the reader polls or not.
 func TestPolling(t *testing.T) {
-	ours, theirs := connected(t)
+	ours, theirs := connected(t, newAttention())
 	buf := make([]byte, 3)
 	for i := range 200 {
 		if i%2 == 0 {
@@ -81,9 +85,9 @@ func TestPolling(t *testing.T) {
 
 // An idle connection is polled once.
 func TestPollingStops(t *testing.T) {
-	ours, _ := connected(t)
+	ours, _ := connected(t, newAttention())
 	ours.poller.willPoll()
-	if err := ours.SetReadDeadline(time.Now().Add(20 * pollTime)); err != nil {
+	if err := ours.SetReadDeadline(time.Now().Add(time.Duration(20 * pollTime))); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := ours.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -96,8 +100,9 @@ func TestPollingStops(t *testing.T) {
 
 // Whose client is not alone does not poll.
 func TestPollingAlone(t *testing.T) {
-	ours, theirs := connected(t)
-	other, another := connected(t)
+	a := newAttention()
+	ours, theirs := connected(t, a)
+	other, another := connected(t, a)
 	ours.poller.willPoll()
 	if _, err := another.Write([]byte{1}); err != nil {
 		t.Fatal(err)
@@ -114,7 +119,7 @@ func TestPollingAlone(t *testing.T) {
 	if _, err := ours.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if since := time.Duration(active.since.Load()); !ours.poller.alone() || since < ours.poller.began {
-		t.Errorf("alone since %v, reading since %v", since, ours.poller.began)
+	if since := a.since.Load(); !ours.poller.alone() || since < ours.poller.began {
+		t.Errorf("alone since %d, reading since %d", since, ours.poller.began)
 	}
 }

@@ -47,6 +47,7 @@ type member struct {
 // NewSet returns a Set without devices.
 func NewSet(w *sched.World, c SetConfig) *Set {
 	s := &Set{w: w, config: c}
+	s.config.Host.attention = &attention{now: w.Now}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }

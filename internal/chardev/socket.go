@@ -16,10 +16,11 @@ type socketConn struct {
 	poller *poller          // the reader's; nil if it is not to poll
 }
 
-func newSocketConn(c net.Conn) *socketConn {
+// newSocketConn has the reader poll if a is not nil and the client is worth it.
+func newSocketConn(c net.Conn, a *attention) *socketConn {
 	s := &socketConn{Conn: c}
-	if u, ok := c.(*net.UnixConn); ok {
-		s.poller = newPoller(u)
+	if u, ok := c.(*net.UnixConn); ok && a != nil {
+		s.poller = a.newPoller(u)
 	}
 	return s
 }
@@ -138,7 +139,7 @@ func (d *Chardev) tune(c net.Conn) {
 }
 
 func (d *Chardev) wrap(c net.Conn) Conn {
-	s := newSocketConn(c)
+	s := newSocketConn(c, d.host.attention)
 	if d.config.Telnet {
 		return &telnetConn{socketConn: s, server: d.config.Server, onBreak: d.SendBreak}
 	}
