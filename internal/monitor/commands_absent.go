@@ -27,6 +27,8 @@ func (h *handlers) QueryMice(*qmp.Call) ([]api.MouseInfo, error) { return []api.
 
 func (h *handlers) QueryVnc(*qmp.Call) (*api.VncInfo, error) { return &api.VncInfo{}, nil }
 
+func (h *handlers) QueryVncServers(*qmp.Call) ([]api.VncInfo2, error) { return []api.VncInfo2{}, nil }
+
 func (h *handlers) QuerySpice(*qmp.Call) (*api.SpiceInfo, error) {
 	return &api.SpiceInfo{MouseMode: api.SpiceQueryMouseModeClient}, nil
 }
@@ -57,6 +59,14 @@ func (h *handlers) QueryRocker(_ *qmp.Call, args *api.QueryRockerArgs) (*api.Roc
 }
 
 func (h *handlers) QueryRockerPorts(_ *qmp.Call, args *api.QueryRockerPortsArgs) ([]api.RockerPort, error) {
+	return nil, noRocker(args.Name)
+}
+
+func (h *handlers) QueryRockerOfDpaFlows(_ *qmp.Call, args *api.QueryRockerOfDpaFlowsArgs) ([]api.RockerOfDpaFlow, error) {
+	return nil, noRocker(args.Name)
+}
+
+func (h *handlers) QueryRockerOfDpaGroups(_ *qmp.Call, args *api.QueryRockerOfDpaGroupsArgs) ([]api.RockerOfDpaGroup, error) {
 	return nil, noRocker(args.Name)
 }
 

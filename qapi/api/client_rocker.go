@@ -28,3 +28,25 @@ func (c Client) QueryRockerPorts(ctx context.Context, args *QueryRockerPortsArgs
 	r := visit.List(in, DecodeRockerPort)
 	return r, misread("query-rocker-ports", in.Err())
 }
+
+// QueryRockerOfDpaFlows calls query-rocker-of-dpa-flows.
+func (c Client) QueryRockerOfDpaFlows(ctx context.Context, args *QueryRockerOfDpaFlowsArgs) ([]RockerOfDpaFlow, error) {
+	in, err := c.ask(ctx, "query-rocker-of-dpa-flows", args)
+	if err != nil {
+		var none []RockerOfDpaFlow
+		return none, err
+	}
+	r := visit.List(in, DecodeRockerOfDpaFlow)
+	return r, misread("query-rocker-of-dpa-flows", in.Err())
+}
+
+// QueryRockerOfDpaGroups calls query-rocker-of-dpa-groups.
+func (c Client) QueryRockerOfDpaGroups(ctx context.Context, args *QueryRockerOfDpaGroupsArgs) ([]RockerOfDpaGroup, error) {
+	in, err := c.ask(ctx, "query-rocker-of-dpa-groups", args)
+	if err != nil {
+		var none []RockerOfDpaGroup
+		return none, err
+	}
+	r := visit.List(in, DecodeRockerOfDpaGroup)
+	return r, misread("query-rocker-of-dpa-groups", in.Err())
+}

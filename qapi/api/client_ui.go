@@ -18,6 +18,17 @@ func (c Client) QueryVnc(ctx context.Context) (*VncInfo, error) {
 	return &r, misread("query-vnc", in.Err())
 }
 
+// QueryVncServers calls query-vnc-servers.
+func (c Client) QueryVncServers(ctx context.Context) ([]VncInfo2, error) {
+	in, err := c.ask(ctx, "query-vnc-servers", nil)
+	if err != nil {
+		var none []VncInfo2
+		return none, err
+	}
+	r := visit.List(in, DecodeVncInfo2)
+	return r, misread("query-vnc-servers", in.Err())
+}
+
 // QuerySpice calls query-spice.
 func (c Client) QuerySpice(ctx context.Context) (*SpiceInfo, error) {
 	in, err := c.ask(ctx, "query-spice", nil)

@@ -81,6 +81,90 @@ func (x *QueryRockerPortsArgs) put(d *qobject.Dict) {
 	d.Set("name", x.Name)
 }
 
+// QueryRockerOfDpaFlowsArgs holds the arguments of query-rocker-of-dpa-flows.
+type QueryRockerOfDpaFlowsArgs struct {
+	// the switch
+	Name string
+	// the table, all by default
+	TblId *uint32
+}
+
+// DecodeQueryRockerOfDpaFlowsArgs decodes a QueryRockerOfDpaFlowsArgs; see package visit for errors.
+func DecodeQueryRockerOfDpaFlowsArgs(v visit.Value) (x QueryRockerOfDpaFlowsArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryRockerOfDpaFlowsArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryRockerOfDpaFlowsArgs(in)
+	return in.Err()
+}
+
+func (x *QueryRockerOfDpaFlowsArgs) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.TblId = visit.Optional(o, "tbl-id", visit.Value.Uint32)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryRockerOfDpaFlowsArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryRockerOfDpaFlowsArgs) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	if x.TblId != nil {
+		d.Set("tbl-id", int64(*x.TblId))
+	}
+}
+
+// QueryRockerOfDpaGroupsArgs holds the arguments of query-rocker-of-dpa-groups.
+type QueryRockerOfDpaGroupsArgs struct {
+	// the switch
+	Name string
+	// the groups' type, all by default
+	Type *uint8
+}
+
+// DecodeQueryRockerOfDpaGroupsArgs decodes a QueryRockerOfDpaGroupsArgs; see package visit for errors.
+func DecodeQueryRockerOfDpaGroupsArgs(v visit.Value) (x QueryRockerOfDpaGroupsArgs) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *QueryRockerOfDpaGroupsArgs) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeQueryRockerOfDpaGroupsArgs(in)
+	return in.Err()
+}
+
+func (x *QueryRockerOfDpaGroupsArgs) take(o *visit.Object) {
+	x.Name = o.Need("name").Str()
+	x.Type = visit.Optional(o, "type", visit.Value.Uint8)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *QueryRockerOfDpaGroupsArgs) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *QueryRockerOfDpaGroupsArgs) put(d *qobject.Dict) {
+	d.Set("name", x.Name)
+	if x.Type != nil {
+		d.Set("type", int64(*x.Type))
+	}
+}
+
 // RockerCommands is the part of Commands that rocker.json defines.
 type RockerCommands interface {
 	// QueryRocker: Tells about a switch.
@@ -96,6 +180,20 @@ type RockerCommands interface {
 	//
 	// Since QEMU 2.4.
 	QueryRockerPorts(call *qmp.Call, args *QueryRockerPortsArgs) ([]RockerPort, error)
+
+	// QueryRockerOfDpaFlows: Lists the flows of a switch.
+	//
+	// Returns: one entry a flow
+	//
+	// Since QEMU 2.4.
+	QueryRockerOfDpaFlows(call *qmp.Call, args *QueryRockerOfDpaFlowsArgs) ([]RockerOfDpaFlow, error)
+
+	// QueryRockerOfDpaGroups: Lists the groups of a switch.
+	//
+	// Returns: one entry a group
+	//
+	// Since QEMU 2.4.
+	QueryRockerOfDpaGroups(call *qmp.Call, args *QueryRockerOfDpaGroupsArgs) ([]RockerOfDpaGroup, error)
 }
 
 func tableRocker(impl RockerCommands) []qmp.Command[*coro.Co] {
@@ -128,6 +226,36 @@ func tableRocker(impl RockerCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return visit.EncodeList(r, (*RockerPort).QObject), nil
+			},
+		},
+		{
+			Name: "query-rocker-of-dpa-flows",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryRockerOfDpaFlowsArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryRockerOfDpaFlows(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*RockerOfDpaFlow).QObject), nil
+			},
+		},
+		{
+			Name: "query-rocker-of-dpa-groups",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				in := visit.New(args, visit.JSON)
+				arg := DecodeQueryRockerOfDpaGroupsArgs(in)
+				if err := in.Err(); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryRockerOfDpaGroups(call, &arg)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*RockerOfDpaGroup).QObject), nil
 			},
 		},
 	}

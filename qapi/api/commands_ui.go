@@ -18,6 +18,13 @@ type UiCommands interface {
 	// Since QEMU 0.14.
 	QueryVnc(call *qmp.Call) (*VncInfo, error)
 
+	// QueryVncServers: Lists VNC servers.
+	//
+	// Returns: one entry a server
+	//
+	// Since QEMU 2.3.
+	QueryVncServers(call *qmp.Call) ([]VncInfo2, error)
+
 	// QuerySpice: Tells about SPICE.
 	//
 	// Returns: its state
@@ -53,6 +60,19 @@ func tableUi(impl UiCommands) []qmp.Command[*coro.Co] {
 					return nil, err
 				}
 				return r.QObject(), nil
+			},
+		},
+		{
+			Name: "query-vnc-servers",
+			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+				if err := visit.NoMembers(args); err != nil {
+					return nil, err
+				}
+				r, err := impl.QueryVncServers(call)
+				if err != nil {
+					return nil, err
+				}
+				return visit.EncodeList(r, (*VncInfo2).QObject), nil
 			},
 		},
 		{

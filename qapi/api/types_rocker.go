@@ -164,3 +164,407 @@ func (x *RockerPort) put(d *qobject.Dict) {
 	d.Set("duplex", string(x.Duplex))
 	d.Set("autoneg", string(x.Autoneg))
 }
+
+// RockerOfDpaFlowKey: What a flow looks for in packets.
+//
+// Since QEMU 2.4.
+type RockerOfDpaFlowKey struct {
+	// the highest that fits wins
+	Priority uint32
+	// the table that the flow is in
+	TblId uint32
+	// the port that the packet came in by
+	InPport *uint32
+	// the tunnel
+	TunnelId *uint32
+	// the VLAN
+	VlanId *uint16
+	// type of the Ethernet frame
+	EthType *uint16
+	// Ethernet address of the sender
+	EthSrc *string
+	// Ethernet address of the receiver
+	EthDst *string
+	// IP protocol
+	IpProto *uint8
+	// IP type of service
+	IpTos *uint8
+	// IP address of the receiver
+	IpDst *string
+}
+
+// DecodeRockerOfDpaFlowKey decodes a RockerOfDpaFlowKey; see package visit for errors.
+func DecodeRockerOfDpaFlowKey(v visit.Value) (x RockerOfDpaFlowKey) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RockerOfDpaFlowKey) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRockerOfDpaFlowKey(in)
+	return in.Err()
+}
+
+func (x *RockerOfDpaFlowKey) take(o *visit.Object) {
+	x.Priority = o.Need("priority").Uint32()
+	x.TblId = o.Need("tbl-id").Uint32()
+	x.InPport = visit.Optional(o, "in-pport", visit.Value.Uint32)
+	x.TunnelId = visit.Optional(o, "tunnel-id", visit.Value.Uint32)
+	x.VlanId = visit.Optional(o, "vlan-id", visit.Value.Uint16)
+	x.EthType = visit.Optional(o, "eth-type", visit.Value.Uint16)
+	x.EthSrc = visit.Optional(o, "eth-src", visit.Value.Str)
+	x.EthDst = visit.Optional(o, "eth-dst", visit.Value.Str)
+	x.IpProto = visit.Optional(o, "ip-proto", visit.Value.Uint8)
+	x.IpTos = visit.Optional(o, "ip-tos", visit.Value.Uint8)
+	x.IpDst = visit.Optional(o, "ip-dst", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RockerOfDpaFlowKey) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RockerOfDpaFlowKey) put(d *qobject.Dict) {
+	d.Set("priority", int64(x.Priority))
+	d.Set("tbl-id", int64(x.TblId))
+	if x.InPport != nil {
+		d.Set("in-pport", int64(*x.InPport))
+	}
+	if x.TunnelId != nil {
+		d.Set("tunnel-id", int64(*x.TunnelId))
+	}
+	if x.VlanId != nil {
+		d.Set("vlan-id", int64(*x.VlanId))
+	}
+	if x.EthType != nil {
+		d.Set("eth-type", int64(*x.EthType))
+	}
+	if x.EthSrc != nil {
+		d.Set("eth-src", *x.EthSrc)
+	}
+	if x.EthDst != nil {
+		d.Set("eth-dst", *x.EthDst)
+	}
+	if x.IpProto != nil {
+		d.Set("ip-proto", int64(*x.IpProto))
+	}
+	if x.IpTos != nil {
+		d.Set("ip-tos", int64(*x.IpTos))
+	}
+	if x.IpDst != nil {
+		d.Set("ip-dst", *x.IpDst)
+	}
+}
+
+// RockerOfDpaFlowMask: Which bits of a key a flow minds.
+//
+// Since QEMU 2.4.
+type RockerOfDpaFlowMask struct {
+	// of the port
+	InPport *uint32
+	// of the tunnel
+	TunnelId *uint32
+	// of the VLAN
+	VlanId *uint16
+	// of the sender's Ethernet address
+	EthSrc *string
+	// of the receiver's Ethernet address
+	EthDst *string
+	// of the IP protocol
+	IpProto *uint8
+	// of the IP type of service
+	IpTos *uint8
+}
+
+// DecodeRockerOfDpaFlowMask decodes a RockerOfDpaFlowMask; see package visit for errors.
+func DecodeRockerOfDpaFlowMask(v visit.Value) (x RockerOfDpaFlowMask) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RockerOfDpaFlowMask) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRockerOfDpaFlowMask(in)
+	return in.Err()
+}
+
+func (x *RockerOfDpaFlowMask) take(o *visit.Object) {
+	x.InPport = visit.Optional(o, "in-pport", visit.Value.Uint32)
+	x.TunnelId = visit.Optional(o, "tunnel-id", visit.Value.Uint32)
+	x.VlanId = visit.Optional(o, "vlan-id", visit.Value.Uint16)
+	x.EthSrc = visit.Optional(o, "eth-src", visit.Value.Str)
+	x.EthDst = visit.Optional(o, "eth-dst", visit.Value.Str)
+	x.IpProto = visit.Optional(o, "ip-proto", visit.Value.Uint8)
+	x.IpTos = visit.Optional(o, "ip-tos", visit.Value.Uint8)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RockerOfDpaFlowMask) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RockerOfDpaFlowMask) put(d *qobject.Dict) {
+	if x.InPport != nil {
+		d.Set("in-pport", int64(*x.InPport))
+	}
+	if x.TunnelId != nil {
+		d.Set("tunnel-id", int64(*x.TunnelId))
+	}
+	if x.VlanId != nil {
+		d.Set("vlan-id", int64(*x.VlanId))
+	}
+	if x.EthSrc != nil {
+		d.Set("eth-src", *x.EthSrc)
+	}
+	if x.EthDst != nil {
+		d.Set("eth-dst", *x.EthDst)
+	}
+	if x.IpProto != nil {
+		d.Set("ip-proto", int64(*x.IpProto))
+	}
+	if x.IpTos != nil {
+		d.Set("ip-tos", int64(*x.IpTos))
+	}
+}
+
+// RockerOfDpaFlowAction: What a flow does with packets.
+//
+// Since QEMU 2.4.
+type RockerOfDpaFlowAction struct {
+	// the table to look at next
+	GotoTbl *uint32
+	// the group to go to
+	GroupId *uint32
+	// the logical port of a tunnel
+	TunnelLport *uint32
+	// the VLAN
+	VlanId *uint16
+	// the VLAN from here on
+	NewVlanId *uint16
+	// the port to go out by
+	OutPport *uint32
+}
+
+// DecodeRockerOfDpaFlowAction decodes a RockerOfDpaFlowAction; see package visit for errors.
+func DecodeRockerOfDpaFlowAction(v visit.Value) (x RockerOfDpaFlowAction) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RockerOfDpaFlowAction) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRockerOfDpaFlowAction(in)
+	return in.Err()
+}
+
+func (x *RockerOfDpaFlowAction) take(o *visit.Object) {
+	x.GotoTbl = visit.Optional(o, "goto-tbl", visit.Value.Uint32)
+	x.GroupId = visit.Optional(o, "group-id", visit.Value.Uint32)
+	x.TunnelLport = visit.Optional(o, "tunnel-lport", visit.Value.Uint32)
+	x.VlanId = visit.Optional(o, "vlan-id", visit.Value.Uint16)
+	x.NewVlanId = visit.Optional(o, "new-vlan-id", visit.Value.Uint16)
+	x.OutPport = visit.Optional(o, "out-pport", visit.Value.Uint32)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RockerOfDpaFlowAction) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RockerOfDpaFlowAction) put(d *qobject.Dict) {
+	if x.GotoTbl != nil {
+		d.Set("goto-tbl", int64(*x.GotoTbl))
+	}
+	if x.GroupId != nil {
+		d.Set("group-id", int64(*x.GroupId))
+	}
+	if x.TunnelLport != nil {
+		d.Set("tunnel-lport", int64(*x.TunnelLport))
+	}
+	if x.VlanId != nil {
+		d.Set("vlan-id", int64(*x.VlanId))
+	}
+	if x.NewVlanId != nil {
+		d.Set("new-vlan-id", int64(*x.NewVlanId))
+	}
+	if x.OutPport != nil {
+		d.Set("out-pport", int64(*x.OutPport))
+	}
+}
+
+// RockerOfDpaFlow: A flow of a switch.
+//
+// Since QEMU 2.4.
+type RockerOfDpaFlow struct {
+	// its number
+	Cookie uint64
+	// packets that it fitted
+	Hits uint64
+	// what it looks for
+	Key RockerOfDpaFlowKey
+	// which bits of that
+	Mask RockerOfDpaFlowMask
+	// what it does
+	Action RockerOfDpaFlowAction
+}
+
+// DecodeRockerOfDpaFlow decodes a RockerOfDpaFlow; see package visit for errors.
+func DecodeRockerOfDpaFlow(v visit.Value) (x RockerOfDpaFlow) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RockerOfDpaFlow) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRockerOfDpaFlow(in)
+	return in.Err()
+}
+
+func (x *RockerOfDpaFlow) take(o *visit.Object) {
+	x.Cookie = o.Need("cookie").Uint64()
+	x.Hits = o.Need("hits").Uint64()
+	x.Key = DecodeRockerOfDpaFlowKey(o.Need("key"))
+	x.Mask = DecodeRockerOfDpaFlowMask(o.Need("mask"))
+	x.Action = DecodeRockerOfDpaFlowAction(o.Need("action"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RockerOfDpaFlow) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RockerOfDpaFlow) put(d *qobject.Dict) {
+	d.Set("cookie", visit.Uint(x.Cookie))
+	d.Set("hits", visit.Uint(x.Hits))
+	d.Set("key", x.Key.QObject())
+	d.Set("mask", x.Mask.QObject())
+	d.Set("action", x.Action.QObject())
+}
+
+// RockerOfDpaGroup: A group of actions of a switch.
+//
+// Since QEMU 2.4.
+type RockerOfDpaGroup struct {
+	// its number
+	Id uint32
+	// its type
+	Type uint8
+	// the VLAN
+	VlanId *uint16
+	// the port
+	Pport *uint32
+	// its place among those of its type
+	Index *uint32
+	// the port to go out by
+	OutPport *uint32
+	// the next group
+	GroupId *uint32
+	// the VLAN from here on
+	SetVlanId *uint16
+	// the VLAN is taken off
+	PopVlan *uint8
+	// the next groups
+	GroupIds []uint32
+	// Ethernet address of the sender from here on
+	SetEthSrc *string
+	// Ethernet address of the receiver from here on
+	SetEthDst *string
+	// packets that lived too long are dropped
+	TtlCheck *uint8
+}
+
+// DecodeRockerOfDpaGroup decodes a RockerOfDpaGroup; see package visit for errors.
+func DecodeRockerOfDpaGroup(v visit.Value) (x RockerOfDpaGroup) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *RockerOfDpaGroup) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeRockerOfDpaGroup(in)
+	return in.Err()
+}
+
+func (x *RockerOfDpaGroup) take(o *visit.Object) {
+	x.Id = o.Need("id").Uint32()
+	x.Type = o.Need("type").Uint8()
+	x.VlanId = visit.Optional(o, "vlan-id", visit.Value.Uint16)
+	x.Pport = visit.Optional(o, "pport", visit.Value.Uint32)
+	x.Index = visit.Optional(o, "index", visit.Value.Uint32)
+	x.OutPport = visit.Optional(o, "out-pport", visit.Value.Uint32)
+	x.GroupId = visit.Optional(o, "group-id", visit.Value.Uint32)
+	x.SetVlanId = visit.Optional(o, "set-vlan-id", visit.Value.Uint16)
+	x.PopVlan = visit.Optional(o, "pop-vlan", visit.Value.Uint8)
+	x.GroupIds = visit.OptionalList(o, "group-ids", visit.Value.Uint32)
+	x.SetEthSrc = visit.Optional(o, "set-eth-src", visit.Value.Str)
+	x.SetEthDst = visit.Optional(o, "set-eth-dst", visit.Value.Str)
+	x.TtlCheck = visit.Optional(o, "ttl-check", visit.Value.Uint8)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *RockerOfDpaGroup) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *RockerOfDpaGroup) put(d *qobject.Dict) {
+	d.Set("id", int64(x.Id))
+	d.Set("type", int64(x.Type))
+	if x.VlanId != nil {
+		d.Set("vlan-id", int64(*x.VlanId))
+	}
+	if x.Pport != nil {
+		d.Set("pport", int64(*x.Pport))
+	}
+	if x.Index != nil {
+		d.Set("index", int64(*x.Index))
+	}
+	if x.OutPport != nil {
+		d.Set("out-pport", int64(*x.OutPport))
+	}
+	if x.GroupId != nil {
+		d.Set("group-id", int64(*x.GroupId))
+	}
+	if x.SetVlanId != nil {
+		d.Set("set-vlan-id", int64(*x.SetVlanId))
+	}
+	if x.PopVlan != nil {
+		d.Set("pop-vlan", int64(*x.PopVlan))
+	}
+	if x.GroupIds != nil {
+		d.Set("group-ids", visit.EncodeList(x.GroupIds, func(x *uint32) any { return int64(*x) }))
+	}
+	if x.SetEthSrc != nil {
+		d.Set("set-eth-src", *x.SetEthSrc)
+	}
+	if x.SetEthDst != nil {
+		d.Set("set-eth-dst", *x.SetEthDst)
+	}
+	if x.TtlCheck != nil {
+		d.Set("ttl-check", int64(*x.TtlCheck))
+	}
+}

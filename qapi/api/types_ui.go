@@ -236,6 +236,234 @@ func (x *VncInfo) put(d *qobject.Dict) {
 	}
 }
 
+// VncPrimaryAuth: How clients prove who they are.
+//
+// Since QEMU 2.3.
+type VncPrimaryAuth string
+
+// The values of VncPrimaryAuth.
+const (
+	// not at all
+	VncPrimaryAuthNone VncPrimaryAuth = "none"
+	// by a password
+	VncPrimaryAuthVnc VncPrimaryAuth = "vnc"
+	// RA2, not spoken
+	VncPrimaryAuthRa2 VncPrimaryAuth = "ra2"
+	// RA2ne, not spoken
+	VncPrimaryAuthRa2ne VncPrimaryAuth = "ra2ne"
+	// Tight, not spoken
+	VncPrimaryAuthTight VncPrimaryAuth = "tight"
+	// Ultra, not spoken
+	VncPrimaryAuthUltra VncPrimaryAuth = "ultra"
+	// TLS, not spoken
+	VncPrimaryAuthTls VncPrimaryAuth = "tls"
+	// VeNCrypt
+	VncPrimaryAuthVencrypt VncPrimaryAuth = "vencrypt"
+	// SASL
+	VncPrimaryAuthSasl VncPrimaryAuth = "sasl"
+)
+
+var valuesOfVncPrimaryAuth = [...]VncPrimaryAuth{
+	VncPrimaryAuthNone,
+	VncPrimaryAuthVnc,
+	VncPrimaryAuthRa2,
+	VncPrimaryAuthRa2ne,
+	VncPrimaryAuthTight,
+	VncPrimaryAuthUltra,
+	VncPrimaryAuthTls,
+	VncPrimaryAuthVencrypt,
+	VncPrimaryAuthSasl,
+}
+
+// VncPrimaryAuthValues returns the values of VncPrimaryAuth in the order of the schema.
+func VncPrimaryAuthValues() []VncPrimaryAuth { return slices.Clone(valuesOfVncPrimaryAuth[:]) }
+
+// DecodeVncPrimaryAuth decodes a VncPrimaryAuth; see package visit for errors.
+func DecodeVncPrimaryAuth(v visit.Value) VncPrimaryAuth {
+	return visit.Enum(v, valuesOfVncPrimaryAuth[:])
+}
+
+// VncVencryptSubAuth: What VeNCrypt does inside.
+//
+// Since QEMU 2.3.
+type VncVencryptSubAuth string
+
+// The values of VncVencryptSubAuth.
+const (
+	// a name and a password, in the clear
+	VncVencryptSubAuthPlain VncVencryptSubAuth = "plain"
+	// nothing, over TLS
+	VncVencryptSubAuthTlsNone VncVencryptSubAuth = "tls-none"
+	// nothing, over TLS with certificates
+	VncVencryptSubAuthX509None VncVencryptSubAuth = "x509-none"
+	// a password, over TLS
+	VncVencryptSubAuthTlsVnc VncVencryptSubAuth = "tls-vnc"
+	// a password, over TLS with certificates
+	VncVencryptSubAuthX509Vnc VncVencryptSubAuth = "x509-vnc"
+	// a name and a password, over TLS
+	VncVencryptSubAuthTlsPlain VncVencryptSubAuth = "tls-plain"
+	// a name and a password, over TLS with certificates
+	VncVencryptSubAuthX509Plain VncVencryptSubAuth = "x509-plain"
+	// SASL, over TLS
+	VncVencryptSubAuthTlsSasl VncVencryptSubAuth = "tls-sasl"
+	// SASL, over TLS with certificates
+	VncVencryptSubAuthX509Sasl VncVencryptSubAuth = "x509-sasl"
+)
+
+var valuesOfVncVencryptSubAuth = [...]VncVencryptSubAuth{
+	VncVencryptSubAuthPlain,
+	VncVencryptSubAuthTlsNone,
+	VncVencryptSubAuthX509None,
+	VncVencryptSubAuthTlsVnc,
+	VncVencryptSubAuthX509Vnc,
+	VncVencryptSubAuthTlsPlain,
+	VncVencryptSubAuthX509Plain,
+	VncVencryptSubAuthTlsSasl,
+	VncVencryptSubAuthX509Sasl,
+}
+
+// VncVencryptSubAuthValues returns the values of VncVencryptSubAuth in the order of the schema.
+func VncVencryptSubAuthValues() []VncVencryptSubAuth {
+	return slices.Clone(valuesOfVncVencryptSubAuth[:])
+}
+
+// DecodeVncVencryptSubAuth decodes a VncVencryptSubAuth; see package visit for errors.
+func DecodeVncVencryptSubAuth(v visit.Value) VncVencryptSubAuth {
+	return visit.Enum(v, valuesOfVncVencryptSubAuth[:])
+}
+
+// VncServerInfo2: A socket of a VNC server.
+//
+// Since QEMU 2.9.
+type VncServerInfo2 struct {
+	// its address
+	Host string
+	// its port
+	Service string
+	// kind of the address
+	Family NetworkAddressFamily
+	// it is a websocket
+	Websocket bool
+	// how clients prove who they are
+	Auth VncPrimaryAuth
+	// what VeNCrypt does inside
+	Vencrypt *VncVencryptSubAuth
+}
+
+// AsVncBasicInfo returns the members that x has of its base.
+func (x *VncServerInfo2) AsVncBasicInfo() *VncBasicInfo {
+	return &VncBasicInfo{
+		Host:      x.Host,
+		Service:   x.Service,
+		Family:    x.Family,
+		Websocket: x.Websocket,
+	}
+}
+
+// DecodeVncServerInfo2 decodes a VncServerInfo2; see package visit for errors.
+func DecodeVncServerInfo2(v visit.Value) (x VncServerInfo2) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VncServerInfo2) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVncServerInfo2(in)
+	return in.Err()
+}
+
+func (x *VncServerInfo2) take(o *visit.Object) {
+	x.Host = o.Need("host").Str()
+	x.Service = o.Need("service").Str()
+	x.Family = DecodeNetworkAddressFamily(o.Need("family"))
+	x.Websocket = o.Need("websocket").Bool()
+	x.Auth = DecodeVncPrimaryAuth(o.Need("auth"))
+	x.Vencrypt = visit.Optional(o, "vencrypt", DecodeVncVencryptSubAuth)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VncServerInfo2) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VncServerInfo2) put(d *qobject.Dict) {
+	d.Set("host", x.Host)
+	d.Set("service", x.Service)
+	d.Set("family", string(x.Family))
+	d.Set("websocket", x.Websocket)
+	d.Set("auth", string(x.Auth))
+	if x.Vencrypt != nil {
+		d.Set("vencrypt", string(*x.Vencrypt))
+	}
+}
+
+// VncInfo2: A VNC server.
+//
+// Since QEMU 2.3.
+type VncInfo2 struct {
+	// its name
+	Id string
+	// its sockets
+	Server []VncServerInfo2
+	// its clients
+	Clients []VncClientInfo
+	// how they prove who they are, by its oldest setting
+	Auth VncPrimaryAuth
+	// what VeNCrypt does inside, by the same
+	Vencrypt *VncVencryptSubAuth
+	// the display that it shows
+	Display *string
+}
+
+// DecodeVncInfo2 decodes a VncInfo2; see package visit for errors.
+func DecodeVncInfo2(v visit.Value) (x VncInfo2) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *VncInfo2) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeVncInfo2(in)
+	return in.Err()
+}
+
+func (x *VncInfo2) take(o *visit.Object) {
+	x.Id = o.Need("id").Str()
+	x.Server = visit.List(o.Need("server"), DecodeVncServerInfo2)
+	x.Clients = visit.List(o.Need("clients"), DecodeVncClientInfo)
+	x.Auth = DecodeVncPrimaryAuth(o.Need("auth"))
+	x.Vencrypt = visit.Optional(o, "vencrypt", DecodeVncVencryptSubAuth)
+	x.Display = visit.Optional(o, "display", visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *VncInfo2) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *VncInfo2) put(d *qobject.Dict) {
+	d.Set("id", x.Id)
+	d.Set("server", visit.EncodeList(x.Server, (*VncServerInfo2).QObject))
+	d.Set("clients", visit.EncodeList(x.Clients, (*VncClientInfo).QObject))
+	d.Set("auth", string(x.Auth))
+	if x.Vencrypt != nil {
+		d.Set("vencrypt", string(*x.Vencrypt))
+	}
+	if x.Display != nil {
+		d.Set("display", *x.Display)
+	}
+}
+
 // SpiceQueryMouseMode: Who draws the mouse.
 //
 // Since QEMU 1.1.
