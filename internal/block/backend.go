@@ -14,7 +14,8 @@ type Backend struct {
 	use    use
 	path   string // empty for one without a device
 	open   bool
-	device any // see SetDevice
+	used   bool // the node: until the last request after Close
+	device any  // see SetDevice
 
 	inFlight int
 	quiesce  int        // drained sections the backend is in
@@ -33,7 +34,7 @@ func (g *Graph) Attach(node *Node, path string) (*Backend, error) {
 }
 
 func attachBackend(node *Node, path, desc string, need Perm) (*Backend, error) {
-	b := &Backend{path: path, open: true, limits: node.limits}
+	b := &Backend{path: path, open: true, used: true, limits: node.limits}
 	if b.limits == nil {
 		b.limits = new(throttle.Member)
 	}
@@ -74,16 +75,24 @@ func (b *Backend) Node() *Node { return b.use.node }
 // Path returns the QOM path of the device that the backend belongs to.
 func (b *Backend) Path() string { return b.path }
 
-// Close gives the node back, in a drained section of it. It waits, by a nested
-// poll, for requests in flight; those that are parked fail. Closing again does nothing.
+// Close gives the node back when no request is in flight, in a drained section of
+// it. It does not wait for that: a device goes after its last request, and so has
+// given it back on return. Requests that are parked or come later fail. Closing
+// again does nothing.
 func (b *Backend) Close() {
 	if !b.open {
 		return
 	}
 	b.open, b.device = false, nil
+	b.use.node.drainBegin()
+	if !b.busy() {
+		b.giveBack()
+	}
+}
+
+func (b *Backend) giveBack() {
+	b.used = false
 	n := b.use.node
-	n.drainBegin()
-	n.graph.wait(b.busy)
 	b.use.drop()
 	n.drainEnd()
 	if b.limits != n.limits {
@@ -232,6 +241,9 @@ func (b *Backend) abandon(co *coro.Co) {
 
 func (b *Backend) end() {
 	b.inFlight--
+	if b.used && !b.open && !b.busy() {
+		b.giveBack()
+	}
 	b.use.node.graph.kick()
 }
 
@@ -275,14 +287,4 @@ func (b *Backend) resized() {
 	if d, ok := b.device.(interface{ Resized() }); ok {
 		d.Resized()
 	}
-}
-
-// Drain waits until none of the backend's requests is in flight: a drained
-// section of its node, begun and ended. The caller holds the BQL and is no
-// coroutine.
-func (b *Backend) Drain() {
-	n := b.use.node
-	n.Quiesce()
-	n.graph.wait(b.busy)
-	n.Unquiesce()
 }

@@ -20,9 +20,9 @@
 // devices, which stop submitting, and then to wait until nothing is in flight
 // at the node or above. What reaches a backend meanwhile is parked, and goes
 // on, first come first served, at the end; what waits for its throttle group, there
-// or below, is let go. A coroutine yields meanwhile, so that
-// nobody waits with it however long a request takes. Who is no coroutine polls the
-// main context, with the BQL held: whatever completes a request must run there.
+// or below, is let go. Who begins a section is a coroutine and yields meanwhile, so
+// that nobody waits with it however long a request takes. Nothing polls with the BQL
+// held as QEMU does, but studies of that ([Graph.SetNested], [Node.Quiesce]).
 //
 // Goroutines: none but the workers of the pool. Locks: all state is under the
 // BQL, and requests and drained sections live in the main context.
@@ -112,13 +112,16 @@ func (g *Graph) Lookup(name string) *Node { return g.nodes[name] }
 func (g *Graph) Nodes() []*Node { return slices.Clone(g.order) }
 
 // Add makes a node (and its child, if it is described rather than named) and
-// returns it. It opens files and so may block for as long as the host takes.
-// On error nothing is left behind.
-func (g *Graph) Add(o Options) (*Node, error) {
+// returns it. It opens files, which may block for as long as the host takes, and
+// yields while a format reads its image; nobody else waits with it. If co is
+// cancelled meanwhile there is an error and no node. co is nil for who builds a
+// machine that does not run yet: then the main context is polled. On error
+// nothing is left behind.
+func (g *Graph) Add(co *coro.Co, o Options) (*Node, error) {
 	if o.NodeName == "" {
 		return nil, qerr.New("'node-name' must be specified for the root node")
 	}
-	n, err := g.open(o)
+	n, err := g.open(co, o)
 	if err != nil {
 		return nil, err
 	}
@@ -127,15 +130,15 @@ func (g *Graph) Add(o Options) (*Node, error) {
 }
 
 // AddDrive makes a node, usually without a name, that devices know by id as
-// well. It stays until the graph is closed.
-func (g *Graph) AddDrive(id string, o Options) (*Node, error) {
+// well. It stays until the graph is closed. co is as for [Graph.Add].
+func (g *Graph) AddDrive(co *coro.Co, id string, o Options) (*Node, error) {
 	if g.drives[id] != nil {
 		return nil, qerr.New("Duplicate ID '%s' for drive", id)
 	}
 	if !wellFormed(id) {
 		return nil, qerr.New("Parameter 'id' expects an identifier")
 	}
-	n, err := g.open(o)
+	n, err := g.open(co, o)
 	if err != nil {
 		return nil, err
 	}
@@ -152,23 +155,25 @@ func (g *Graph) Find(name string) *Node {
 	return g.nodes[name]
 }
 
-func (g *Graph) open(o Options) (*Node, error) {
+func (g *Graph) open(co *coro.Co, o Options) (*Node, error) {
 	if err := g.checkName(o.NodeName); err != nil {
 		return nil, err
 	}
-	n := &Node{graph: g, opts: o, readOnly: o.ReadOnly, quiesce: g.drainAll}
+	n := &Node{graph: g, opts: o, readOnly: o.ReadOnly}
 	if n.opts.NodeName == "" {
 		g.lastID++
 		n.opts.NodeName = fmt.Sprintf("#block%03d", 100+g.lastID)
 	}
-	if err := n.openDriver(); err != nil {
+	if err := n.openDriver(co); err != nil {
 		return nil, err
 	}
-	if g.nodes[n.Name()] != nil { // opening polls, and things happen meanwhile
+	if g.nodes[n.Name()] != nil { // opening yields, and things happen meanwhile
 		n.close()
 		return nil, qerr.New("Duplicate nodes with node-name='%s'", n.Name())
 	}
+	n.quiesce += g.drainAll // besides the sections of its children
 	if n.quiesce > 0 {
+		n.unhurry() // the driver was not there yet
 		n.hurry()
 	}
 	n.told, n.openedReadOnly = n.Length(), n.readOnly
@@ -247,15 +252,4 @@ func (g *Graph) Close() {
 		n.users = nil
 		n.remove()
 	}
-}
-
-// run has f run by a coroutine of the main context and polls until it is done.
-// The caller holds the BQL and is no coroutine.
-func (g *Graph) run(name string, f func(co *coro.Co)) {
-	done := false
-	g.main.Spawn(name, func(co *coro.Co) {
-		defer func() { done = true }() // also if it is ended with its context
-		f(co)
-	})
-	g.main.WaitWhile(func() bool { return !done })
 }

@@ -58,7 +58,7 @@ func (f *fixture) must(err error) {
 
 func (f *fixture) add(o block.Options) *block.Node {
 	f.Helper()
-	n, err := f.g.Add(o)
+	n, err := f.g.Add(nil, o)
 	if err != nil {
 		f.Fatalf("Add(%+v): %v", o, err)
 	}
@@ -153,7 +153,7 @@ func TestErrorsAndNothingLeft(t *testing.T) {
 			"The sum of offset (0) and size (8192)"},
 		{block.Options{Driver: "qcow9", NodeName: "x"}, "Parameter 'driver' does not accept value 'qcow9'"},
 	} {
-		if _, err := f.g.Add(c.o); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := f.g.Add(nil, c.o); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("Add(%+v): %v, want %q", c.o, err, c.want)
 		}
 	}

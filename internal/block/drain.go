@@ -60,38 +60,6 @@ func (g *Graph) await(co *coro.Co, cond func() bool) error {
 	return nil
 }
 
-// Quiesce is [Node.DrainedBegin] for a holder of the BQL that is no coroutine:
-// it polls the main context until the node is idle, and all else waits.
-func (n *Node) Quiesce() {
-	n.drainBegin()
-	n.graph.wait(n.busy)
-}
-
-// Unquiesce ends what Quiesce began.
-func (n *Node) Unquiesce() { n.drainEnd() }
-
-// Drain waits, like [Node.Quiesce], until the node is idle once.
-func (n *Node) Drain() {
-	n.Quiesce()
-	n.Unquiesce()
-}
-
-// QuiesceSubtree begins a drained section of the node and of every node below
-// it, so of all that use any of them, and returns what ends it. The caller
-// holds the BQL and is no coroutine.
-func (n *Node) QuiesceSubtree() (end func()) {
-	all := n.subtree(nil)
-	for _, below := range all {
-		below.drainBegin()
-	}
-	n.graph.wait(func() bool { return slices.ContainsFunc(all, (*Node).busy) })
-	return func() {
-		for _, below := range all {
-			below.drainEnd()
-		}
-	}
-}
-
 // subtree appends the node and what is below it, each once.
 func (n *Node) subtree(all []*Node) []*Node {
 	if slices.Contains(all, n) {
@@ -163,13 +131,6 @@ func (n *Node) busy() bool {
 	return false
 }
 
-// QuiesceAll begins a drained section of all nodes, including those that are
-// made before it ends. The caller holds the BQL and is no coroutine.
-func (g *Graph) QuiesceAll() {
-	g.quiesceAll()
-	g.wait(g.busy)
-}
-
 func (g *Graph) quiesceAll() {
 	g.drainAll++
 	for _, n := range slices.Clone(g.order) {
@@ -177,7 +138,7 @@ func (g *Graph) quiesceAll() {
 	}
 }
 
-// UnquiesceAll ends what QuiesceAll began.
+// UnquiesceAll ends what [Graph.DrainedAllBegin] or QuiesceAll began.
 func (g *Graph) UnquiesceAll() {
 	g.drainAll--
 	for _, n := range slices.Clone(g.order) {
@@ -185,14 +146,8 @@ func (g *Graph) UnquiesceAll() {
 	}
 }
 
-// DrainAll waits, like [Graph.QuiesceAll], until all nodes are idle once.
-func (g *Graph) DrainAll() {
-	g.QuiesceAll()
-	g.UnquiesceAll()
-}
-
-// DrainedAllBegin is [Graph.QuiesceAll] for coroutines, as [Node.DrainedBegin] is
-// Quiesce.
+// DrainedAllBegin begins a drained section of all nodes, including those that are
+// made before it ends, as [Node.DrainedBegin] does of one.
 func (g *Graph) DrainedAllBegin(co *coro.Co) error {
 	if err := co.Err(); err != nil {
 		return err
@@ -231,30 +186,18 @@ func (g *Graph) FlushAll(co *coro.Co) error {
 	return nil
 }
 
-// flushApart flushes the node in a coroutine of its own, which does not end when
-// co is cancelled meanwhile; the error says why that was.
+// flushApart flushes the node; the flush does not end when co is cancelled
+// meanwhile. The error says why that was.
 func (n *Node) flushApart(co *coro.Co) error {
 	if n.flushless() {
 		return nil
 	}
-	over := new(coro.Event)
 	n.begin() // until the flush itself counts
-	n.graph.main.Spawn("flush "+n.Name(), func(own *coro.Co) {
+	return n.graph.apart(co, "flush "+n.Name(), func(own *coro.Co) error {
 		defer n.end()
 		_ = n.Flush(own)
-		over.Set()
-	})
-	return over.WaitCancelable(co)
-}
-
-// wait polls the main context while cond holds.
-func (g *Graph) wait(cond func() bool) {
-	if !cond() {
-		return
-	}
-	g.polls++
-	defer func() { g.polls-- }()
-	g.main.WaitWhile(cond)
+		return nil
+	}, nil)
 }
 
 // kick makes those who wait look again. A request that ends in the main

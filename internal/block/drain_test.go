@@ -164,36 +164,6 @@ func TestDrainTellsParents(t *testing.T) {
 	}
 }
 
-// A drained subtree keeps other users of what is below idle too.
-func TestDrainSubtree(t *testing.T) {
-	f := newFixture(t)
-	b, gate, dev := f.gated()
-	defer b.Close()
-	other := f.add(block.Options{Driver: "raw", NodeName: "other", FileRef: "base"})
-	b2, err := f.g.Attach(other, "/d2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b2.Close()
-	dev2 := new(device)
-	b2.SetDevice(dev2)
-	gate.Hold()
-	f.spawn(func(co *coro.Co) { _ = b.WriteAt(co, []byte{1}, 0) })
-	f.later(gate.Release)
-	end := b.Node().QuiesceSubtree()
-	if b.InFlight() != 0 || dev.begun != 1 || dev2.begun != 1 {
-		t.Errorf("%d in flight; devices told %d, %d times", b.InFlight(), dev.begun, dev2.begun)
-	}
-	b.Node().Drain() // sections nest
-	if dev.ended != 0 || dev2.ended != 0 {
-		t.Error("ended by an inner section")
-	}
-	end()
-	if dev.ended != 1 || dev2.ended != 1 {
-		t.Errorf("devices told %d, %d times of the end", dev.ended, dev2.ended)
-	}
-}
-
 // Nodes made while all are drained are drained as well.
 func TestDrainAll(t *testing.T) {
 	f := newFixture(t)
@@ -255,22 +225,35 @@ func TestKilledWhileParked(t *testing.T) {
 	}
 }
 
-func TestCloseDrainsAndDeleteDrains(t *testing.T) {
+// A closed backend holds its node until its last request has ended.
+func TestCloseWaitsForNobody(t *testing.T) {
 	f := newFixture(t)
-	b, gate, _ := f.gated()
+	b, gate, dev := f.gated()
 	gate.Hold()
 	var got error
-	f.spawn(func(co *coro.Co) { got = b.WriteAt(co, []byte{1}, 0) })
-	f.later(gate.Release)
+	ended := false
+	f.spawn(func(co *coro.Co) { got = b.WriteAt(co, []byte{1}, 0); ended = true })
 	b.Close()
-	if got != nil || gate.Passed() != 1 {
-		t.Errorf("closed before the request ended: %v, %d passed", got, gate.Passed())
+	if err := f.delete("top"); ended || err == nil || err.Error() != "Node top is in use" {
+		t.Errorf("ended %v; %v", ended, err)
 	}
+	gate.Release()
+	f.settle()
+	if got != nil || !ended || b.InFlight() != 0 || dev.ended != 0 {
+		t.Errorf("%v, ended %v, %d in flight, device told %d times", got, ended, b.InFlight(), dev.ended)
+	}
+	f.must(f.delete("top"))
+}
+
+func TestDeleteDrains(t *testing.T) {
+	f := newFixture(t)
+	b, gate, _ := f.gated()
+	b.Close()
 	n := f.g.Lookup("top")
 	gate.Hold()
-	f.spawn(func(co *coro.Co) { got = n.WriteAt(co, []byte{1}, 0) })
+	f.spawn(func(co *coro.Co) { f.must(n.WriteAt(co, []byte{1}, 0)) })
 	f.later(gate.Release)
-	if err := f.delete("top"); err != nil || f.g.Lookup("top") != nil || n.InFlight() != 0 || gate.Passed() != 3 { // deleting flushes
+	if err := f.delete("top"); err != nil || f.g.Lookup("top") != nil || n.InFlight() != 0 || gate.Passed() != 2 { // deleting flushes
 		t.Errorf("%v, %d in flight, %d passed", err, n.InFlight(), gate.Passed())
 	}
 }

@@ -18,7 +18,7 @@ func TestErrorPolicies(t *testing.T) {
 	f := newFixture(t)
 	var told []block.Fault
 	f.g.OnFault(func(x block.Fault) { told = append(told, x) })
-	n, err := f.g.AddDrive("d0", block.Options{Driver: "null-co", NodeName: "n"})
+	n, err := f.g.AddDrive(nil, "d0", block.Options{Driver: "null-co", NodeName: "n"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ type throttled struct {
 	member *throttle.Member
 }
 
-func (n *Node) openThrottle() (driver, error) {
-	child, err := n.adopt()
+func (n *Node) openThrottle(co *coro.Co) (driver, error) {
+	child, err := n.adopt(co)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func TestThrottleNode(t *testing.T) {
 	if g := f.g.Groups().Lookup("g"); g.Members() != 0 || f.g.Lookup("base") != nil {
 		t.Errorf("%d members left, child %v", g.Members(), f.g.Lookup("base"))
 	}
-	_, err = f.g.Add(block.Options{Driver: "throttle", NodeName: "t", ThrottleGroup: "nope", File: &block.Options{Driver: "null-co", NodeName: "x"}})
+	_, err = f.g.Add(nil, block.Options{Driver: "throttle", NodeName: "t", ThrottleGroup: "nope", File: &block.Options{Driver: "null-co", NodeName: "x"}})
 	if err == nil || err.Error() != "Throttle group 'nope' does not exist" || f.g.Lookup("x") != nil {
 		t.Errorf("%v, child %v", err, f.g.Lookup("x"))
 	}
@@ -136,6 +136,7 @@ func TestBackendLimits(t *testing.T) {
 	b.SetLimits(slowly(), "", "/d")
 	last := f.reads(b, 3)
 	b.Close()
+	f.settle()
 	if got := last(); got != 3 || f.g.Groups().Lookup("/d") != nil {
 		t.Errorf("%d of 3 ended when the backend closed", got)
 	}
@@ -144,7 +145,7 @@ func TestBackendLimits(t *testing.T) {
 // The limits of a -drive are there before its device and after.
 func TestDriveLimits(t *testing.T) {
 	f := newFixture(t)
-	n, err := f.g.AddDrive("d0", block.Options{Driver: "memory", Size: 1 << 20})
+	n, err := f.g.AddDrive(nil, "d0", block.Options{Driver: "memory", Size: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +159,7 @@ func TestDriveLimits(t *testing.T) {
 		t.Errorf("%d of 2 reads ended at once", got)
 	}
 	b.Close()
+	f.settle()
 	if got := ended(); got != 2 || n.Limits() == nil {
 		t.Errorf("%d of 2 ended when the backend closed; group %v", got, n.Limits())
 	}
@@ -261,7 +263,7 @@ func (r *rig) onThrottle() (other *block.Backend) {
 		g.SetLimits(l)
 		var backends [2]*block.Backend
 		for i, name := range []string{"one", "two"} {
-			n, err := r.g.Add(block.Options{Driver: "throttle", NodeName: name, ThrottleGroup: "g", File: &block.Options{
+			n, err := r.g.Add(nil, block.Options{Driver: "throttle", NodeName: name, ThrottleGroup: "g", File: &block.Options{
 				Driver: "memory", Size: 1 << 16}})
 			must(err)
 			backends[i], err = r.g.Attach(n, "/"+name)

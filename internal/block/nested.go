@@ -2,6 +2,10 @@ package block
 
 import "github.com/backplane-vm/backplane/coro"
 
+// Nested polls, QEMU's way to wait in the middle of something: for those who study
+// what comes of it, and for tests. The machine waits otherwise; internal/lint has
+// the list of who may poll.
+
 // SetNested says that drained sections of coroutines wait as QEMU's do: a bottom
 // half polls the main context, with the BQL held, until the node is idle. It is
 // for those who study what comes of that.
@@ -45,4 +49,53 @@ func (n *Node) nestedEnd(co *coro.Co) {
 		co.Wake()
 	})
 	co.Yield()
+}
+
+// Quiesce is [Node.DrainedBegin] for a holder of the BQL that is no coroutine:
+// it polls the main context until the node is idle, and all else waits.
+func (n *Node) Quiesce() {
+	n.drainBegin()
+	n.graph.wait(n.busy)
+}
+
+// Unquiesce ends what Quiesce began.
+func (n *Node) Unquiesce() { n.drainEnd() }
+
+// Drain waits, like [Node.Quiesce], until the node is idle once.
+func (n *Node) Drain() {
+	n.Quiesce()
+	n.Unquiesce()
+}
+
+// QuiesceAll is [Graph.DrainedAllBegin] for a holder of the BQL that is no
+// coroutine: it polls as [Node.Quiesce] does.
+func (g *Graph) QuiesceAll() {
+	g.quiesceAll()
+	g.wait(g.busy)
+}
+
+// DrainAll waits, like [Graph.QuiesceAll], until all nodes are idle once.
+func (g *Graph) DrainAll() {
+	g.QuiesceAll()
+	g.UnquiesceAll()
+}
+
+// Drain waits until none of the backend's requests is in flight: a drained
+// section of its node, begun and ended. The caller holds the BQL and is no
+// coroutine.
+func (b *Backend) Drain() {
+	n := b.use.node
+	n.Quiesce()
+	n.graph.wait(b.busy)
+	n.Unquiesce()
+}
+
+// wait polls the main context while cond holds.
+func (g *Graph) wait(cond func() bool) {
+	if !cond() {
+		return
+	}
+	g.polls++
+	defer func() { g.polls-- }()
+	g.main.WaitWhile(cond)
 }

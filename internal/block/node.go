@@ -105,7 +105,7 @@ func (n *Node) ActualSize() int64 {
 	return 0
 }
 
-func (n *Node) openDriver() (err error) {
+func (n *Node) openDriver(co *coro.Co) (err error) {
 	switch n.opts.Driver {
 	case "file":
 		n.drv, err = openFile(n)
@@ -114,13 +114,13 @@ func (n *Node) openDriver() (err error) {
 	case "null-co":
 		n.drv, err = newNull(n)
 	case "qcow2":
-		n.drv, err = n.openQcow2()
+		n.drv, err = n.openQcow2(co)
 	case "raw":
-		n.drv, err = n.openRaw()
+		n.drv, err = n.openRaw(co)
 	case "slow":
-		n.drv, err = n.openSlow()
+		n.drv, err = n.openSlow(co)
 	case "throttle":
-		n.drv, err = n.openThrottle()
+		n.drv, err = n.openThrottle(co)
 	default:
 		err = qerr.New("Parameter 'driver' does not accept value '%s'", n.opts.Driver)
 	}
@@ -131,7 +131,7 @@ func (n *Node) openDriver() (err error) {
 // drivers' opening, which goes on with [Node.nurse], or gives the child back
 // with [Node.dropUnused]. A child made here takes over read-only and the cache
 // mode from its parent.
-func (n *Node) adopt() (child *Node, err error) {
+func (n *Node) adopt(co *coro.Co) (child *Node, err error) {
 	o := &n.opts
 	switch {
 	case o.FileRef != "":
@@ -146,7 +146,7 @@ func (n *Node) adopt() (child *Node, err error) {
 		c.AutoReadOnly = c.AutoReadOnly || o.AutoReadOnly
 		c.Direct = c.Direct || o.Direct
 		c.NoFlush = c.NoFlush || o.NoFlush
-		if child, err = n.graph.open(c); err != nil {
+		if child, err = n.graph.open(co, c); err != nil {
 			return nil, err
 		}
 	}

@@ -11,8 +11,8 @@ type qcow2Format struct {
 	image *qcow2.Image
 }
 
-func (n *Node) openQcow2() (driver, error) {
-	child, err := n.adopt()
+func (n *Node) openQcow2(co *coro.Co) (driver, error) {
+	child, err := n.adopt(co)
 	if err != nil {
 		return nil, err
 	}
@@ -21,11 +21,15 @@ func (n *Node) openQcow2() (driver, error) {
 	if err := n.nurse(child, need, share); err != nil {
 		return nil, err
 	}
-	n.graph.run("open "+n.Name(), func(co *coro.Co) {
-		d.image, err = qcow2.Open(co, child, qcow2.Options{ReadOnly: n.readOnly, NoBacking: n.opts.NoBacking})
-	})
+	err = n.graph.apart(co, "open "+n.Name(), func(own *coro.Co) error {
+		image, err := qcow2.Open(own, child, qcow2.Options{ReadOnly: n.readOnly, NoBacking: n.opts.NoBacking})
+		if err != nil {
+			n.orphan()
+		}
+		d.image = image
+		return err
+	}, n.orphan)
 	if err != nil {
-		n.orphan()
 		return nil, err
 	}
 	return d, nil

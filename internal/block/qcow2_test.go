@@ -146,7 +146,7 @@ func TestQcow2RefusedLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{broken: "Unsupported qcow2 version 9", backed: "Backing files are not supported by this build"} {
-		if _, err := f.g.Add(qcow2Options(path)); err == nil || err.Error() != want {
+		if _, err := f.g.Add(nil, qcow2Options(path)); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if len(f.g.Nodes()) != 0 {
@@ -159,7 +159,7 @@ func TestQcow2RefusedLeavesNothing(t *testing.T) {
 	if err := f.delete("q"); err != nil {
 		t.Error(err)
 	}
-	if _, err := f.g.Add(block.Options{Driver: "qcow2", NodeName: "q"}); err == nil || !strings.Contains(err.Error(), "must be specified for \"file\"") {
+	if _, err := f.g.Add(nil, block.Options{Driver: "qcow2", NodeName: "q"}); err == nil || !strings.Contains(err.Error(), "must be specified for \"file\"") {
 		t.Error(err)
 	}
 }

@@ -16,8 +16,8 @@ type raw struct {
 	size   int64 // 0: to the end of the child
 }
 
-func (n *Node) openRaw() (driver, error) {
-	child, err := n.adopt()
+func (n *Node) openRaw(co *coro.Co) (driver, error) {
+	child, err := n.adopt(co)
 	if err != nil {
 		return nil, err
 	}

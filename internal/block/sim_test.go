@@ -30,7 +30,7 @@ func newRig(w *sched.World) *rig {
 	r.pool = aio.NewPool(w, 2)
 	r.locked("set-up", func() {
 		r.g = block.NewGraph(r.loop.Main, r.pool, aio.NewClock(w, true))
-		n, err := r.g.Add(block.Options{Driver: "raw", NodeName: "top", File: &block.Options{
+		n, err := r.g.Add(nil, block.Options{Driver: "raw", NodeName: "top", File: &block.Options{
 			Driver: "slow", NodeName: "slow", Gate: r.gate, File: &block.Options{Driver: "memory", Size: 1 << 12}}})
 		must(err)
 		r.b, err = r.g.Attach(n, "/d")
@@ -181,21 +181,21 @@ func TestSimulatedDrains(t *testing.T) {
 // onQcow2 puts a qcow2 node, on a slow file, in the place of the rig's.
 func (r *rig) onQcow2() {
 	made := r.spawn(r.loop.Main, "format", func(co *coro.Co) {
-		n, err := r.g.Add(block.Options{Driver: "memory", NodeName: "file"})
+		n, err := r.g.Add(nil, block.Options{Driver: "memory", NodeName: "file"})
 		must(err)
 		must(n.FormatQcow2(co, 1<<16))
 	})
 	r.await(made)
-	r.locked("open", func() {
-		_, err := r.g.Add(block.Options{Driver: "slow", NodeName: "slowfile", FileRef: "file", Gate: r.gate})
+	r.await(r.spawn(r.loop.Main, "open", func(co *coro.Co) {
+		_, err := r.g.Add(co, block.Options{Driver: "slow", NodeName: "slowfile", FileRef: "file", Gate: r.gate})
 		must(err)
-		n, err := r.g.Add(block.Options{Driver: "qcow2", NodeName: "q", FileRef: "slowfile"})
+		n, err := r.g.Add(co, block.Options{Driver: "qcow2", NodeName: "q", FileRef: "slowfile"})
 		must(err)
 		r.b.Close()
 		r.b, err = r.g.Attach(n, "/q")
 		must(err)
 		must(r.b.Claim(false, false))
-	})
+	}))
 }
 
 // Kevin's scenario as it was: the request that a drain waits for is the update

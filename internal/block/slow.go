@@ -75,8 +75,8 @@ func (g *Gate) wait(co *coro.Co) {
 	co.Yield()
 }
 
-func (n *Node) openSlow() (driver, error) {
-	child, err := n.adopt()
+func (n *Node) openSlow(co *coro.Co) (driver, error) {
+	child, err := n.adopt(co)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (vm *VM) plug() (err error) {
 	m := vm.Machine
 	m.Locked("devices", func() {
 		for _, n := range vm.plan.nodes {
-			if err = n.flag.Wrap(monitor.AddNode(m.Blocks, n.value)); err != nil {
+			if err = n.flag.Wrap(monitor.AddNode(nil, m.Blocks, n.value)); err != nil {
 				return
 			}
 		}
@@ -150,7 +150,7 @@ func (vm *VM) addDrive(d *opts.Drive, n int) error {
 	if id == "" {
 		id = fmt.Sprintf("virtio%d", n)
 	}
-	if err := monitor.AddDrive(vm.Machine.Blocks, monitor.Drive{ID: id, Node: node, Limits: d.Limits, Group: d.Group,
+	if err := monitor.AddDrive(nil, vm.Machine.Blocks, monitor.Drive{ID: id, Node: node, Limits: d.Limits, Group: d.Group,
 		OnReadError: d.OnReadError, OnWriteError: d.OnWriteError}); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type rule struct {
 var rules = []rule{
 	{"go", checkGo},
 	{"clock", checkClock},
+	{"poll", checkPoll},
 	{"print", checkPrint},
 	{"init", checkInit},
 	{"var", checkVar},
@@ -97,6 +98,20 @@ func checkClock(s *source, _ []*source, report func(ast.Node, string, string)) {
 		if strings.Contains(" "+banned+" ", " "+name+" ") {
 			report(n, name, "time."+name+": take a clock (or, in a test, wait for the event itself)")
 		}
+	})
+}
+
+// checkPoll: nothing waits by a nested poll. What it waits for would run in the
+// middle of whatever the caller is at, with its locks, and all others wait with it.
+func checkPoll(s *source, _ []*source, report func(ast.Node, string, string)) {
+	if s.test || s.pkg == "aio" {
+		return
+	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if f, ok := n.(*ast.SelectorExpr); ok && (f.Sel.Name == "WaitWhile" || f.Sel.Name == "RunIn") {
+			report(f, "", "a nested poll; be a coroutine and yield")
+		}
+		return true
 	})
 }
 

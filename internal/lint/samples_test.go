@@ -26,6 +26,8 @@ func TestRulesFind(t *testing.T) {
 		{"clock", "p/a.go", "// Package p is.\npackage p\n\nimport clk \"time\"\n\nfunc f() { clk.Sleep(clk.Second); _ = clk.Now() }\n",
 			[]string{"clock", "clock"}},
 		{"sleep in a test", "p/a_test.go", "package p\n\nimport \"time\"\n\nfunc f() { time.Sleep(1); _ = time.Now() }\n", []string{"clock"}},
+		{"poll", "p/a.go", "// Package p is.\npackage p\n\nfunc f(c context) { c.WaitWhile(nil); c.RunIn(c, nil) }\n", []string{"poll", "poll"}},
+		{"poll in aio", "aio/a.go", "// Package p is.\npackage p\n\nfunc f(c context) { c.WaitWhile(nil) }\n", nil},
 		{"print", "p/a.go", "// Package p is.\npackage p\n\nimport (\n\"fmt\"\n\"log\"\n\"os\"\n)\n\nfunc f() { fmt.Println(); log.Print(); fmt.Fprintln(os.Stdout) }\n",
 			[]string{"print", "print", "print"}},
 		{"init", "p/a.go", "// Package p is.\npackage p\n\nfunc init() {}\n", []string{"init"}},

@@ -104,7 +104,7 @@ func (g *guest) held() (gate *block.Gate, n *block.Node) {
 	gate = new(block.Gate)
 	g.m.Locked("node", func() {
 		var err error
-		n, err = g.m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+		n, err = g.m.Blocks.Add(nil, block.Options{Driver: "slow", NodeName: "s", Gate: gate,
 			File: &block.Options{Driver: "memory", Size: 512}})
 		if err != nil {
 			g.Fatal(err)
@@ -216,7 +216,7 @@ func TestCancel(t *testing.T) {
 		{"block_resize, human", human("block_resize d 2"), func(g *guest) func() {
 			gate := new(block.Gate)
 			g.m.Locked("drive", func() {
-				n, err := g.m.Blocks.AddDrive("d", block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 512}})
+				n, err := g.m.Blocks.AddDrive(nil, "d", block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 512}})
 				if err != nil {
 					g.Fatal(err)
 				}
@@ -226,12 +226,18 @@ func TestCancel(t *testing.T) {
 			g.atGate(gate, 1)
 			return func() { g.m.Locked("release", gate.Release) }
 		}, length(512)},
+		{"blockdev-add", `{"execute": "blockdev-add", "arguments": {"driver": "qcow2", "node-name": "q", "file": "s"}}`, flush, func(k *talker) {
+			k.Helper()
+			if got := k.ask(`{"execute": "query-named-block-nodes", "id": 1}`); strings.Contains(got, `"q"`) {
+				k.Error(got)
+			}
+		}},
 		{"blockdev-del, flush", `{"execute": "blockdev-del", "arguments": {"node-name": "s"}}`, flush, length(512)},
 		{"blockdev-del, request", `{"execute": "blockdev-del", "arguments": {"node-name": "s"}}`, func(g *guest) func() {
 			var over coro.Event
 			begun := make(chan bool)
 			g.m.Locked("node", func() {
-				n, err := g.m.Blocks.Add(block.Options{Driver: "memory", NodeName: "s", Size: 512})
+				n, err := g.m.Blocks.Add(nil, block.Options{Driver: "memory", NodeName: "s", Size: 512})
 				if err != nil {
 					g.Fatal(err)
 				}
@@ -321,10 +327,13 @@ func TestCancel(t *testing.T) {
 // TestWaitingForDisks: while a command waits for a disk that hangs, other clients
 // are answered, whatever they ask for.
 func TestWaitingForDisks(t *testing.T) {
-	for _, test := range []struct{ command, args string }{
-		{"block_resize", `{"node-name": "s", "size": 1024}`},
-		{"blockdev-reopen", `{"options": [{"driver": "null-co", "node-name": "n"}]}`},
-		{"stop", `{}`},
+	const done = `{"return": {}, "id": "x"}`
+	for _, test := range []struct{ command, args, want string }{
+		{"block_resize", `{"node-name": "s", "size": 1024}`, done},
+		{"blockdev-reopen", `{"options": [{"driver": "null-co", "node-name": "n"}]}`, done},
+		{"blockdev-add", `{"driver": "qcow2", "node-name": "q", "file": "s"}`,
+			`{"id": "x", "error": {"class": "GenericError", "desc": "Image is not in qcow2 format"}}`},
+		{"stop", `{}`, done},
 	} {
 		t.Run(test.command, func(t *testing.T) {
 			g := start(t, 1)
@@ -353,7 +362,7 @@ func TestWaitingForDisks(t *testing.T) {
 				t.Error(got)
 			}
 			g.m.Locked("release", gate.Release)
-			if got := k.next(); got != `{"return": {}, "id": "x"}` {
+			if got := k.next(); got != test.want {
 				t.Error(got)
 			}
 		})

@@ -127,7 +127,7 @@ func TestHumanBlockResizeAndDrain(t *testing.T) {
 	c := g.qmp(ctx)
 	gate := new(block.Gate)
 	g.m.Locked("drive", func() {
-		_, err := g.m.Blocks.AddDrive("disk0", block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+		_, err := g.m.Blocks.AddDrive(nil, "disk0", block.Options{Driver: "slow", NodeName: "s", Gate: gate,
 			File: &block.Options{Driver: "memory", Size: 512}})
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +167,7 @@ func TestStopSettlesTheDisks(t *testing.T) {
 	c, other := g.qmp(ctx), g.qmp(ctx)
 	gate, written := new(block.Gate), false
 	g.m.Locked("drive", func() {
-		n, err := g.m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+		n, err := g.m.Blocks.Add(nil, block.Options{Driver: "slow", NodeName: "s", Gate: gate,
 			File: &block.Options{Driver: "memory", Size: 512}})
 		if err != nil {
 			t.Fatal(err)
@@ -283,7 +283,7 @@ func TestBlockStats(t *testing.T) {
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	g.m.Locked("drive", func() {
-		if _, err := g.m.Blocks.AddDrive("spare", block.Options{Driver: "null-co"}); err != nil {
+		if _, err := g.m.Blocks.AddDrive(nil, "spare", block.Options{Driver: "null-co"}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -11,14 +11,14 @@ import (
 	"github.com/backplane-vm/backplane/qmp"
 )
 
-func (h *handlers) BlockdevAdd(_ *qmp.Call, args *api.BlockdevOptions) error {
+func (h *handlers) BlockdevAdd(co *coro.Co, _ *qmp.Call, args *api.BlockdevOptions) error {
 	if args.NodeName != nil && value(args.ForceShare) && !value(args.ReadOnly) {
 		return qerr.New("force-share=on can only be used with read-only images")
 	}
 	if args.NodeName != nil && *args.NodeName == "" {
 		return qerr.New("Invalid node-name: ''")
 	}
-	return AddNode(h.m.Blocks, args)
+	return AddNode(co, h.m.Blocks, args)
 }
 
 // BlockdevReopen changes the options of nodes.
@@ -52,13 +52,14 @@ func (h *handlers) inMain(co *coro.Co, f func() error) (err error) {
 }
 
 // AddNode makes the node that o describes: what blockdev-add and -blockdev do.
-// The caller holds the BQL. Options that have no effect here are refused.
-func AddNode(g *block.Graph, o *api.BlockdevOptions) error {
+// The caller holds the BQL; co is as for [block.Graph.Add]. Options that have no
+// effect here are refused.
+func AddNode(co *coro.Co, g *block.Graph, o *api.BlockdevOptions) error {
 	opts, err := nodeOptions(o)
 	if err != nil {
 		return err
 	}
-	_, err = g.Add(*opts)
+	_, err = g.Add(co, *opts)
 	return err
 }
 
@@ -74,8 +75,8 @@ type Drive struct {
 	OnReadError, OnWriteError string
 }
 
-// AddDrive makes the node of a -drive.
-func AddDrive(g *block.Graph, d Drive) error {
+// AddDrive makes the node of a -drive; co is as for [block.Graph.Add].
+func AddDrive(co *coro.Co, g *block.Graph, d Drive) error {
 	opts, err := nodeOptions(d.Node)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func AddDrive(g *block.Graph, d Drive) error {
 	if err := limit.Check(); err != nil {
 		return err
 	}
-	n, err := g.AddDrive(d.ID, *opts)
+	n, err := g.AddDrive(co, d.ID, *opts)
 	if err == nil {
 		n.SetLimits(limit, d.Group, d.ID)
 		n.SetErrorPolicies(block.OnError(d.OnReadError), block.OnError(d.OnWriteError))

@@ -21,7 +21,7 @@ func TestFullDiskStopsTheMachine(t *testing.T) {
 	c := g.qmp(ctx)
 	gate := new(block.Gate)
 	g.m.Locked("drive", func() {
-		_, err := g.m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 1 << 20}})
+		_, err := g.m.Blocks.Add(nil, block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 1 << 20}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestResetWhileADiskFails(t *testing.T) {
 	c := g.qmp(ctx)
 	gate := &block.Gate{Err: syscall.EIO}
 	g.m.Locked("drive", func() {
-		_, err := g.m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 1 << 20}})
+		_, err := g.m.Blocks.Add(nil, block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 1 << 20}})
 		if err != nil {
 			t.Fatal(err)
 		}

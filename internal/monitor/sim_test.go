@@ -221,7 +221,7 @@ func cancelRun(w *sched.World, registry *qdev.Registry, text string, takes int64
 	written := w.NewParker()
 	must(m.Do("set-up", func(co *coro.Co) {
 		must(m.Cont(co))
-		n, err := m.Blocks.Add(block.Options{Driver: "slow", NodeName: "s", Gate: &block.Gate{DelayNS: takes},
+		n, err := m.Blocks.Add(nil, block.Options{Driver: "slow", NodeName: "s", Gate: &block.Gate{DelayNS: takes},
 			File: &block.Options{Driver: "memory", Size: 512}})
 		must(err)
 		m.Loop.Main.Spawn("write", func(co *coro.Co) { must(n.WriteAt(co, []byte{1}, 0)); written.Unpark() })

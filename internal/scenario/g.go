@@ -24,7 +24,7 @@ func runG(l *Lab) {
 	var disk *block.Node
 	l.Machine.Locked("test", func() {
 		var err error
-		disk, err = l.Machine.Blocks.Add(block.Options{
+		disk, err = l.Machine.Blocks.Add(nil, block.Options{
 			Driver: "slow", NodeName: "n0", Gate: &block.Gate{DelayNS: 50_000},
 			File: &block.Options{Driver: "memory", NodeName: "base", Size: 1 << 12},
 		})

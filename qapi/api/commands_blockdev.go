@@ -95,10 +95,10 @@ func (x *BlockResizeArgs) put(d *qobject.Dict) {
 
 // BlockdevCommands is the part of Commands that blockdev.json defines.
 type BlockdevCommands interface {
-	// BlockdevAdd: Makes a node.
+	// BlockdevAdd: Makes a node. Who waits for an image that is slow to read waits alone.
 	//
 	// Since QEMU 2.9.
-	BlockdevAdd(call *qmp.Call, args *BlockdevOptions) error
+	BlockdevAdd(co *coro.Co, call *qmp.Call, args *BlockdevOptions) error
 
 	// BlockdevDel: Removes a node that nothing uses.
 	//
@@ -116,14 +116,14 @@ func tableBlockdev(impl BlockdevCommands) []qmp.Command[*coro.Co] {
 	return []qmp.Command[*coro.Co]{
 		{
 			Name:    "blockdev-add",
-			Options: qmp.AllowPreconfig,
-			Run: func(call *qmp.Call, args *qobject.Dict) (any, error) {
+			Options: qmp.AllowPreconfig | qmp.Coroutine,
+			RunCo: func(co *coro.Co, call *qmp.Call, args *qobject.Dict) (any, error) {
 				in := visit.New(args, visit.JSON)
 				arg := DecodeBlockdevOptions(in)
 				if err := in.Err(); err != nil {
 					return nil, err
 				}
-				return nil, impl.BlockdevAdd(call, &arg)
+				return nil, impl.BlockdevAdd(co, call, &arg)
 			},
 		},
 		{
