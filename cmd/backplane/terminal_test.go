@@ -67,7 +67,7 @@ func TestTerminal(t *testing.T) {
 		args   string
 		script []string // what to wait for, what to type, in turns
 	}{
-		{"qmp " + q.path, []string{"(qmp) ", "query-nam\t\r", "{}\r\n", "half\x03\x04"}},
+		{"qmp " + q.path, []string{"(qmp) ", "query-nam\t\r", "{}\r\n(qmp) ", "half\x03\x04"}},
 		{"hmp " + m.path, []string{"(qemu) ", "xyz\n", "unknown command: 'xyz'\r\n(qemu) ", "\x1d"}},
 		{"hmp " + m.path, []string{"(qemu) ", "quit\n"}},
 	} {
