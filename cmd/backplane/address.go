@@ -60,6 +60,9 @@ func dial[T any](ctx context.Context, a address, greet func(context.Context, net
 	conn, err := d.DialContext(ctx, a.network, a.where)
 	if err != nil {
 		var none T
+		if deadline, _ := ctx.Deadline(); !time.Now().Before(deadline) {
+			<-ctx.Done() // the dialer looks at the time itself, and may be first
+		}
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
