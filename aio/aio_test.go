@@ -63,9 +63,10 @@ func TestTimers(t *testing.T) {
 	soon := c.Timer(real, func() { log = append(log, "soon") })
 	never := c.Timer(real, func() { log = append(log, "never") })
 	frozen := c.Timer(virtual, func() { log = append(log, "frozen") })
-	late.Arm(real.Now() + 2_000_000)
-	soon.Arm(real.Now() + 1_000_000)
-	never.Arm(real.Now() + 500_000)
+	now := real.Now()
+	late.Arm(now + 2_000_000)
+	soon.Arm(now + 1_000_000)
+	never.Arm(now + 500_000)
 	frozen.Arm(0)
 	never.Cancel()
 	if never.Armed() || !frozen.Armed() {
