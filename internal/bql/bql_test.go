@@ -85,48 +85,59 @@ func TestHammerDoesNotStarve(t *testing.T) {
 }
 
 func TestStatsNameTheLongestHold(t *testing.T) {
-	w := sched.NewWorld()
-	l := bql.New(w)
-	me := w.Adopt("me")
-	p := w.NewParker()
-	l.Lock(me, "short")
-	l.Unlock(me)
-	l.Lock(me, "long")
-	p.Park(w.Now() + 1_000_000)
-	l.Unlock(me)
-	if s := l.Stats(); s.LongestWho != "long" || s.LongestHold < 1_000_000 {
-		t.Errorf("longest %q %d ns, want long, at least 1 ms", s.LongestWho, s.LongestHold)
-	}
-	l.ResetStats()
-	if s := l.Stats(); s != (bql.Stats{}) {
-		t.Errorf("after reset %+v", s)
-	}
+	simulated(t, func(w *sched.World) {
+		l := bql.New(w)
+		me := w.Adopt("me")
+		p := w.NewParker()
+		l.Lock(me, "short")
+		l.Unlock(me)
+		l.Lock(me, "long")
+		p.Park(w.Now() + 1_000_000)
+		l.Unlock(me)
+		if s := l.Stats(); s.LongestWho != "long" || s.LongestHold < 1_000_000 {
+			t.Errorf("longest %q %d ns, want long, at least 1 ms", s.LongestWho, s.LongestHold)
+		}
+		l.ResetStats()
+		if s := l.Stats(); s != (bql.Stats{}) {
+			t.Errorf("after reset %+v", s)
+		}
+	})
 }
 
 func TestLabelsSplitAHold(t *testing.T) {
-	w := sched.NewWorld()
-	l := bql.New(w)
-	me, p := w.Adopt("me"), w.NewParker()
-	l.Lock(me, "main loop")
-	if before := l.Label("device_add"); before != "main loop" {
-		t.Errorf("label before: %q", before)
-	}
-	p.Park(w.Now() + 2_000_000)
-	l.Label("main loop")
-	l.Unlock(me)
-	usage := map[string]bql.Usage{}
-	for _, u := range l.Usage() {
-		usage[u.Who] = u
-	}
-	add, loop := usage["device_add"], usage["main loop"]
-	if add.Total < 2_000_000 || add.Holds.Count() != 1 || loop.Holds.Count() != 2 {
-		t.Errorf("device_add %+v, main loop %+v", add, loop)
-	}
-	if q := add.Holds.Quantile(0.5); q < 2_000_000 {
-		t.Errorf("median bound %d", q)
-	}
-	if s := l.Stats(); s.LongestWho != "device_add" {
-		t.Errorf("longest by %q", s.LongestWho)
+	simulated(t, func(w *sched.World) {
+		l := bql.New(w)
+		me, p := w.Adopt("me"), w.NewParker()
+		l.Lock(me, "main loop")
+		if before := l.Label("device_add"); before != "main loop" {
+			t.Errorf("label before: %q", before)
+		}
+		p.Park(w.Now() + 2_000_000)
+		l.Label("main loop")
+		l.Unlock(me)
+		usage := map[string]bql.Usage{}
+		for _, u := range l.Usage() {
+			usage[u.Who] = u
+		}
+		add, loop := usage["device_add"], usage["main loop"]
+		if add.Total < 2_000_000 || add.Holds.Count() != 1 || loop.Holds.Count() != 2 {
+			t.Errorf("device_add %+v, main loop %+v", add, loop)
+		}
+		if q := add.Holds.Quantile(0.5); q < 2_000_000 {
+			t.Errorf("median bound %d", q)
+		}
+		if s := l.Stats(); s.LongestWho != "device_add" {
+			t.Errorf("longest by %q", s.LongestWho)
+		}
+	})
+}
+
+// simulated runs f where a hold takes as long as f says, and not as long as the
+// host keeps its thread from running.
+func simulated(t *testing.T, f func(w *sched.World)) {
+	t.Helper()
+	if out := sched.Simulate(sched.Options{}, f, nil); out.Failure != nil {
+		t.Fatal(out.Failure)
 	}
 }
 
