@@ -52,7 +52,6 @@ func TestTorture(t *testing.T) {
 		for i := range g.slot {
 			g.slot[i].Store(new(object))
 		}
-		timer := time.AfterFunc(*torture/2, func() { g.stop.Store(true) })
 		var threads []*sched.Thread
 		for i := range 4 {
 			threads = append(threads, g.w.Go("reader", func(*sched.Thread) { g.read(uint64(i)) }))
@@ -61,10 +60,14 @@ func TestTorture(t *testing.T) {
 			threads = append(threads, g.w.Go("updater", func(*sched.Thread) { g.update(i) }))
 		}
 		threads = append(threads, g.w.Go("loop", func(*sched.Thread) { g.updateCo(len(g.slot) - 1) }))
-		for _, th := range threads {
-			within2(t, *torture+20*time.Second, th.Join)
+		<-time.After(*torture / 2)
+		for (g.sections.Load() == 0 || g.frees.Load() == 0) && !g.stop.Load() {
+			runtime.Gosched() // on a host that has other work to do they may not have begun
 		}
-		timer.Stop()
+		g.stop.Store(true)
+		for _, th := range threads {
+			within2(t, 20*time.Second, th.Join)
+		}
 		within2(t, 20*time.Second, g.d.Close)
 		if s := g.fail.Load(); s != nil {
 			t.Errorf("symmetric %v: %s", symmetric, *s)
