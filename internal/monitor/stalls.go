@@ -43,9 +43,9 @@ func readers(d *rcu.Domain) api.XStallsRCU {
 
 // state describes the client for x-query-stalls.
 func (c *qmpClient) state() api.XStallsMonitor {
-	now := c.set.m.World.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := c.set.m.World.Now() // not before anything that it is compared with
 	state := api.XStallsMonitor{Label: c.label, Queued: int64(len(c.queue)), Unread: int64(c.out.waiting())}
 	work := func(name string, began int64, waits bool) {
 		since := now - began
