@@ -65,7 +65,7 @@ var humanLines = []string{
 	"object_add secret,id=s,data=x", "object_del", "object_del io0", "object_del io0", "object_del nonesuch",
 
 	// What there is none of, and files that cannot be.
-	"watchdog_action", "watchdog_action nonesuch", "watchdog_action pause", "dump-guest-memory", "dump-guest-memory /nonesuch/x",
+	"watchdog_action", "watchdog_action nonesuch", "watchdog_action pause", "dump-guest-memory",
 	"dump-guest-memory -z -l x", "dump-guest-memory -x y", "dump-guest-memory x 1", "dump-guest-memory -p -z x", "info dump", "info dump x",
 	"block_job_pause", "block_job_set_speed x", "block_job_cancel -x y", "info balloon", "info usb", "info mice", "info tpm",
 	"info vnc", "info spice", "info irq", "info numa", "info block-jobs", "info blockstats", "info memory-devices", "info memory_size_summary", "info replay",

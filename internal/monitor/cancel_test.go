@@ -269,7 +269,7 @@ func TestCancel(t *testing.T) {
 		{"pmemsave, full", `{"execute": "pmemsave", "arguments": {"val": 2147483648, "size": 3000000, "filename": "` + pipe + `"}}`, reader, nil},
 		{"dump, stop", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `d"}}`, writes, failedDump},
 		{"dump, stop, detached", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "detach": true, "protocol": "file:` + pipe + `e"}}`, writes, failedDump},
-		{"dump, no reader", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `"}}`, nothing, runs},
+		{"no reader of a dump", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `"}}`, nothing, runs},
 		{"dump, full", `{"execute": "dump-guest-memory", "arguments": {"paging": false, "protocol": "file:` + pipe + `"}}`, reader, failedDump},
 		{"chardev-add", `{"execute": "chardev-add", "arguments": {"id": "c", "backend": {"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": "` + pipe + `c"}}}}}}`,
 			nothing, func(k *talker) {
@@ -303,7 +303,7 @@ func TestCancel(t *testing.T) {
 			k := g.talk()
 			k.send(strings.TrimSuffix(test.command, "}") + `, "id": "x"}`)
 			k.settled()
-			if strings.HasPrefix(test.name, "dump, stop") { // not for its file any more
+			if strings.HasPrefix(test.name, "dump, ") { // not for its file any more
 				g.halted()
 			}
 			got := []string{k.ask(cancelling), k.next()} // either may be first

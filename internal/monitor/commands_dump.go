@@ -52,19 +52,31 @@ func (h *handlers) DumpGuestMemory(co *coro.Co, call *qmp.Call, args *api.DumpGu
 		f.Close()
 		return errDumping
 	}
-	h.dump.status, h.dump.total = api.DumpStatusActive, 0
-	h.dump.done.Store(0)
-	core := h.m.NewCore(first, last)
-	h.dump.total = core.Size()
-	if core.Size() == 0 {
-		h.dump.status = api.DumpStatusFailed
+	core, err := h.beginDump(args, first, last)
+	if err != nil {
 		f.Close()
-		return qerr.New("dump: no guest memory to dump")
+		return err
 	}
 	if value(args.Detach) {
 		return h.detachDump(co, f, core)
 	}
 	return h.writeDump(co, f, core, func() {})
+}
+
+// beginDump notes that there is a dump of what is asked for. One of nothing has
+// failed at once, and there is no event to tell of it.
+func (h *handlers) beginDump(args *api.DumpGuestMemoryArgs, first, last uint64) (*machine.Core, error) {
+	h.dump.status, h.dump.total = api.DumpStatusFailed, 0
+	h.dump.done.Store(0)
+	if args.Length != nil && *args.Length == 0 {
+		return nil, qerr.New("parameter 'length' expects a non-zero size")
+	}
+	core := h.m.NewCore(first, last)
+	if core.Size() == 0 {
+		return nil, qerr.New("dump: no guest memory to dump")
+	}
+	h.dump.status, h.dump.total = api.DumpStatusActive, core.Size()
+	return core, nil
 }
 
 // detachDump returns once the guest stands still and writing has begun. Until
@@ -101,7 +113,7 @@ func dumpRange(args *api.DumpGuestMemoryArgs) (first, last uint64, err error) {
 		return 0, math.MaxUint64, nil
 	}
 	first = uint64(*args.Begin)
-	return first, first + uint64(*args.Length) - 1, nil // an empty or impossible range has no memory
+	return first, first + uint64(*args.Length) - 1, nil // an impossible range has no memory
 }
 
 // noFormat is the error for a form of dump that is not written.
@@ -123,9 +135,11 @@ func (h *handlers) openDump(co *coro.Co, from holder, protocol string) (outlet, 
 	}
 	name, ok := strings.CutPrefix(protocol, "file:")
 	if !ok {
-		return nil, qerr.New("Invalid parameter 'protocol'")
+		return nil, qerr.New("parameter 'protocol' must start with 'file:' or 'fd:'")
 	}
-	return h.createFile(co, name, 0o400)
+	return h.createFile(co, name, 0o400, func(err error) error {
+		return descriptor.Explain(err, "Could not create '%s'", name)
+	})
 }
 
 // writeDump writes memory into f while the guest stands still, which it says by

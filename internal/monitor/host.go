@@ -14,7 +14,6 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/descriptor"
 	"github.com/backplane-vm/backplane/internal/sched"
-	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
@@ -76,8 +75,9 @@ type outlet interface {
 const pipePoll = 20_000_000
 
 // createFile opens a file to be written, empty, without holding anybody up. A
-// pipe is waited for until somebody reads it.
-func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode) (outlet, error) {
+// pipe is waited for until somebody reads it. refused words why a file cannot be
+// opened.
+func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode, refused func(error) error) (outlet, error) {
 	for {
 		if err := co.Err(); err != nil {
 			return nil, err
@@ -93,7 +93,7 @@ func (h *handlers) createFile(co *coro.Co, name string, mode fs.FileMode) (outle
 		case noReader:
 			_ = aio.SleepCancelable(co, h.m.Realtime, pipePoll) // the error comes again
 		case err != nil:
-			return nil, qerr.New("Could not open '%s': %s", name, qerr.Reason(err))
+			return nil, refused(err)
 		default:
 			return h.s.untilClose(f), nil
 		}

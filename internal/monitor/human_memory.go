@@ -197,7 +197,9 @@ func (h *handlers) humanPmemsave(co *coro.Co, _ *hmp.Call, args *hmp.Args) error
 // saveMemory writes what read gives of size bytes from addr on to a file. If co
 // is cancelled the file keeps what it has, as after any other failure.
 func (h *handlers) saveMemory(co *coro.Co, filename string, addr, size uint64, read func(at uint64, p []byte) error) error {
-	f, err := h.createFile(co, filename, 0o666)
+	f, err := h.createFile(co, filename, 0o666, func(err error) error {
+		return qerr.New("Could not open '%s': %s", filename, qerr.Reason(err))
+	})
 	if err != nil {
 		return err
 	}

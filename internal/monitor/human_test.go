@@ -72,7 +72,7 @@ func TestHumanMemory(t *testing.T) {
 		{"object_del io0", "Error: object 'io0' not found\n"},
 		{"watchdog_action foo", "Error: invalid parameter value: foo\n"},
 		{"watchdog_action reset", ""},
-		{"dump-guest-memory /nonexistent/x", "Error: Could not open '/nonexistent/x': No such file or directory\n"},
+		{"dump-guest-memory /nonexistent/x", "Error: Could not create '/nonexistent/x': No such file or directory\n"},
 		{"dump-guest-memory -z -l x", "Error: only one of '-z|-l|-s|-w' can be set\n"},
 		{"dump-guest-memory -z x", "Error: kdump-zlib is not available now\n"},
 		{"dump-guest-memory " + dir + "/core 0x80000000", "Error: Parameter 'length' is missing\n"},
