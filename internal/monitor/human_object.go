@@ -22,9 +22,7 @@ func (h *handlers) humanActions() hmp.Handlers[*coro.Co] {
 			return h.ObjectDel(nil, &api.ObjectDelArgs{Id: args.String("id")})
 		}, Complete: h.completeObject},
 		"dump-guest-memory": {RunCo: h.humanDump},
-		"dumpdtb": {Run: func(_ *hmp.Call, args *hmp.Args) error {
-			return h.Dumpdtb(nil, &api.DumpdtbArgs{Filename: args.String("filename")})
-		}},
+		"dumpdtb":           {Run: h.humanDumpDTB},
 		"set_vcpu_dirty_limit": {Run: func(*hmp.Call, *hmp.Args) error {
 			return h.SetVcpuDirtyLimit(nil, nil)
 		}},
@@ -44,6 +42,15 @@ func (h *handlers) humanActions() hmp.Handlers[*coro.Co] {
 			return h.BlockJobSetSpeed(nil, &api.BlockJobSetSpeedArgs{Device: args.String("device"), Speed: args.Int("speed")})
 		}},
 	}
+}
+
+func (h *handlers) humanDumpDTB(call *hmp.Call, args *hmp.Args) error {
+	name := args.String("filename")
+	if err := h.Dumpdtb(nil, &api.DumpdtbArgs{Filename: name}); err != nil {
+		return err
+	}
+	call.Printf("DTB dumped to '%s'\n", name)
+	return nil
 }
 
 func (h *handlers) humanObjectAdd(call *hmp.Call, args *hmp.Args) error {

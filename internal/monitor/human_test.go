@@ -78,7 +78,7 @@ func TestHumanMemory(t *testing.T) {
 		{"dump-guest-memory " + dir + "/core 0x80000000", "Error: Parameter 'length' is missing\n"},
 		{"dump-guest-memory " + dir + "/core 0x80000000 0x1000", ""},
 		{"info dump", "Status: completed\n"},
-		{"dumpdtb " + dir + "/dtb", ""},
+		{"dumpdtb " + dir + "/dtb", "DTB dumped to '" + dir + "/dtb'\n"},
 		{"block_job_pause x", "Error: Block job 'x' not found\n"},
 		{"info block-jobs", "No active jobs\n"},
 		{"info balloon", "Error: No balloon device has been activated\n"},
