@@ -140,18 +140,19 @@ func (r *Registry) Lookup(name string) *Class { return r.classes[name] }
 func (r *Registry) Classes() []*Class { return r.order }
 
 // creatable returns the class that a user may create under name, which may be
-// an alias.
+// an alias. A type of device without a class is one that only the machine makes.
 func (r *Registry) creatable(name string) (*Class, error) {
 	c := r.classes[name]
 	if c == nil {
 		c = r.aliases[name]
 	}
+	ty, _ := r.Types.Lookup(name)
 	switch {
-	case c == nil:
+	case c == nil && !r.Types.Is(name, "device"):
 		return nil, qerr.New("'%s' is not a valid device model name", name)
-	case c.Abstract:
+	case c == nil && ty.Abstract, c != nil && c.Abstract:
 		return nil, qerr.New("Parameter 'driver' expects a non-abstract device type")
-	case c.Internal:
+	case c == nil, c.Internal:
 		return nil, qerr.New("Parameter 'driver' expects a pluggable device type")
 	}
 	return c, nil

@@ -133,7 +133,7 @@ func TestListProperties(t *testing.T) {
 	_, err = reg.ListProperties("nonesuch")
 	desc(t, err, qerr.DeviceNotFound, "Device 'nonesuch' not found")
 	_, err = reg.ListProperties("container")
-	desc(t, err, qerr.GenericError, "Parameter 'typename' expects device")
+	desc(t, err, qerr.GenericError, "Parameter 'typename' expects a non-abstract device type")
 	_, err = reg.ListProperties("pci-device")
 	desc(t, err, qerr.GenericError, "Parameter 'typename' expects a non-abstract device type")
 }

@@ -19,13 +19,27 @@ func (r *Registry) ListProperties(class string) ([]*qom.Property, error) {
 	switch {
 	case !ok:
 		return nil, notFound(class)
-	case c == nil:
-		return nil, qerr.New("Parameter 'typename' expects device")
-	case ty.Abstract:
+	case ty.Abstract, !r.Types.Is(class, "device"):
 		return nil, qerr.New("Parameter 'typename' expects a non-abstract device type")
+	case c == nil:
+		return slices.DeleteFunc(built(ty), isOfAll), nil
 	}
 	list := c.table.listed(c.table.all[c.table.hidden:])
 	return slices.DeleteFunc(list, func(p *qom.Property) bool { return strings.HasPrefix(p.Name, legacyPrefix) }), nil
+}
+
+// built returns the properties of a type of device that has no Class, because
+// only the machine itself has such devices.
+func built(ty qom.Type) []*qom.Property {
+	if ty.Class == nil {
+		return nil
+	}
+	return slices.Clone(ty.Class.Properties())
+}
+
+// isOfAll tells whether p is what every device has.
+func isOfAll(p *qom.Property) bool {
+	return slices.ContainsFunc(deviceProperties(), func(o *qom.Property) bool { return o.Name == p.Name })
 }
 
 // listed returns props and what instances are given: parts and their properties.
@@ -44,6 +58,9 @@ func (r *Registry) TypeProperties(name string) []*qom.Property {
 	list := []*qom.Property{qom.TypeProperty()}
 	if c := r.classes[name]; c != nil && c.table != nil {
 		return append(list, c.table.listed(c.table.all)...)
+	}
+	if ty, _ := r.Types.Lookup(name); ty.Class != nil {
+		return append(list, built(ty)...)
 	}
 	list = append(list, deviceProperties()...)
 	for _, level := range r.levels(name) {

@@ -1,10 +1,14 @@
 package virt_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/backplane-vm/backplane/internal/machine"
 	"github.com/backplane-vm/backplane/internal/machine/virt"
+	"github.com/backplane-vm/backplane/internal/qdev"
+	"github.com/backplane-vm/backplane/internal/qom"
+	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // TestHarts: the harts' objects tell what the harts have.
@@ -41,4 +45,43 @@ func TestHarts(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	})
+}
+
+// TestHartType: a hart is a device, although none can be added.
+func TestHartType(t *testing.T) {
+	registry, err := virt.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := virt.New(virt.Config{Config: machine.Config{Registry: registry}, CPUs: 1, RAM: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.Locked("test", func() {
+		for driver, want := range map[string]string{
+			"rv64-riscv-cpu":   "Parameter 'driver' expects a pluggable device type",
+			"riscv.hart_array": "Parameter 'driver' expects a pluggable device type",
+			"riscv-cpu":        "Parameter 'driver' expects a non-abstract device type",
+			"container":        "'container' is not a valid device model name",
+		} {
+			if _, err := m.Devices.Add(qobject.Members("driver", driver), qdev.JSON); err == nil || err.Error() != want {
+				t.Errorf("device_add %s: %v, want %s", driver, err, want)
+			}
+		}
+	})
+	listed, err := registry.ListProperties("rv64-riscv-cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := registry.TypeProperties("rv64-riscv-cpu")
+	if every := 5; len(listed) == 0 || len(all) != len(listed)+every { // type, parent_bus, realized, hotplugged, hotpluggable
+		t.Errorf("%d of %d properties can be set", len(listed), len(all))
+	}
+	for _, name := range []string{"zicsr", "realized"} {
+		is := func(p *qom.Property) bool { return p.Name == name }
+		if !slices.ContainsFunc(all, is) || slices.ContainsFunc(listed, is) != (name == "zicsr") {
+			t.Errorf("%s: %v, %v", name, all, listed)
+		}
+	}
 }
