@@ -116,6 +116,7 @@ func TestIOThread(t *testing.T) {
 		{"poll-max-ns", qom.JSON("7"), "Invalid parameter type for 'poll-max-ns', expected: integer"},
 		{"poll-max-ns", qom.JSON(int64(-1)), "poll-max-ns value must be in range [0, 9223372036854775807]"},
 		{"thread-pool-min", qom.JSON(int64(65)), "bad thread-pool-min/thread-pool-max values"},
+		{"thread-pool-max", qom.JSON(int64(1 << 31)), "bad thread-pool-min/thread-pool-max values"},
 		{"nonesuch", qom.JSON(int64(1)), "Property 'iothread.nonesuch' not found"},
 	} {
 		err := th.Set(c.name, c.in)

@@ -91,7 +91,7 @@ func checkTunable(name string, v int64) error {
 }
 
 func checkPool(o *IOThreadOptions) error {
-	if o.PoolMax == 0 || o.PoolMin > o.PoolMax {
+	if o.PoolMax == 0 || o.PoolMin > o.PoolMax || o.PoolMax > math.MaxInt32 { // QEMU counts workers in an int
 		return qerr.New("bad thread-pool-min/thread-pool-max values")
 	}
 	return nil

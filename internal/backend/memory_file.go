@@ -2,6 +2,7 @@ package backend
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -117,6 +118,9 @@ func (b *Memory) mapFile(file *os.File, id string) ([]byte, error) {
 	if err := b.extend(file, id, page); err != nil {
 		return nil, err
 	}
+	if b.o.Size%page != 0 {
+		return nil, qerr.New("backend '%s' memory size must be multiple of %s", fileType, pageText(page))
+	}
 	protection := unix.PROT_READ | unix.PROT_WRITE
 	if b.readOnly() {
 		protection = unix.PROT_READ
@@ -156,6 +160,15 @@ func (b *Memory) extend(file *os.File, id string, page uint64) error {
 		return qerr.New("cannot make %s %d bytes large: %s", file.Name(), end, qerr.Reason(err))
 	}
 	return nil
+}
+
+// pageText is a page's size as people write it.
+func pageText(page uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB"}
+	for page >= 1<<10 && len(units) > 1 {
+		page, units = page>>10, units[1:]
+	}
+	return fmt.Sprintf("%d %s", page, units[0])
 }
 
 // pageOf returns the size of the pages that the file is mapped in.

@@ -93,8 +93,8 @@ func TestFileMemoryShares(t *testing.T) {
 // A file that is not there is made, and gone again if the memory cannot be.
 func TestFileMemoryMakesFile(t *testing.T) {
 	x := newMemories(t)
-	x.must(x.file(sized(func(o *backend.MemoryOptions) { o.Size = 5000 }), backend.MemoryFile{Path: "new"})).Unref()
-	if got := len(x.get("new")); got != 8192 {
+	x.must(x.file(sized(func(o *backend.MemoryOptions) { o.Size = 8192 }), backend.MemoryFile{Path: "new", Offset: 4096})).Unref()
+	if got := len(x.get("new")); got != 12288 {
 		t.Errorf("a new file has %d bytes", got)
 	}
 	if _, err := x.file(sized(func(o *backend.MemoryOptions) {}), backend.MemoryFile{Path: "never", Offset: 5}); err == nil {
@@ -124,6 +124,7 @@ func TestFileMemoryRefuses(t *testing.T) {
 		{func(o *backend.MemoryOptions) { o.HostNodes = []uint16{0} }, backend.MemoryFile{Path: "f"}, "host-nodes must be empty for policy default, or you should explicitly specify a policy other than default"},
 		{func(o *backend.MemoryOptions) { o.Policy, o.HostNodes = "bind", []uint16{0, 128} }, backend.MemoryFile{Path: "f"}, "Invalid host-nodes value: 128"},
 		{plain, backend.MemoryFile{Path: "small"}, "m backing store size 0x3 is too small for 'size' option 0x100000 plus 'offset' option 0x0"},
+		{func(o *backend.MemoryOptions) { o.Size++ }, backend.MemoryFile{Path: "f"}, "backend 'memory-backend-file' memory size must be multiple of 4 KiB"},
 		{plain, backend.MemoryFile{Path: "f", Align: 3000}, "alignment 0xbb8 must be multiples of page size 0x1000"},
 		{plain, backend.MemoryFile{Path: "f", Align: 3 * 4096}, "alignment 0x3000 must be a power of two"},
 		{plain, backend.MemoryFile{Path: "f", Align: 8192}, "Parameter 'align' is not supported by this build beyond the page size 0x1000"},
