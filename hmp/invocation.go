@@ -8,9 +8,8 @@ type Invocation[Y any] struct {
 	typed string // the command as the user wrote it
 	args  *Args
 	call  *Call
-	// late, unless nil, makes args when the command runs; false means that it
-	// has refused them.
-	late func(y Y) (*Args, bool)
+	// late, unless nil, makes args when the command runs.
+	late func(y Y) (*Args, error)
 	err  error
 }
 
@@ -42,13 +41,12 @@ func (i *Invocation[Y]) Run() {
 // y meanwhile. It prints the error and resumes the monitor.
 func (i *Invocation[Y]) RunCo(y Y) {
 	if i.late != nil {
-		var ok bool
-		if i.args, ok = i.late(y); !ok {
-			i.finish(nil)
-			i.err = errRefused
+		args, err := i.late(y)
+		if err != nil {
+			i.finish(err)
 			return
 		}
-		i.late = nil
+		i.args, i.late = args, nil
 	}
 	if i.cmd.RunCo == nil {
 		i.Run()
@@ -63,7 +61,9 @@ func (i *Invocation[Y]) Err() error { return i.err }
 
 func (i *Invocation[Y]) finish(err error) {
 	i.err = err
-	i.call.PrintError(err)
+	if !errors.Is(err, errRefused) {
+		i.call.PrintError(err)
+	}
 	if i.call.Interactive() {
 		i.call.Resume()
 	}

@@ -24,8 +24,9 @@ type Config[Y any] struct {
 	Hooks Hooks
 	// Registers returns what gives the values of $name for the CPU with index
 	// cpu (NoCPU while none was chosen), at one moment. It may yield, so a line
-	// with a $ is evaluated when its command runs. Nil knows no register.
-	Registers func(y Y, cpu int) Lookup
+	// with a $ is evaluated when its command runs, which fails with its error. Nil
+	// knows no register.
+	Registers func(y Y, cpu int) (Lookup, error)
 	// Version is shown in the banner ("10.0.2").
 	Version string
 	// CPU is the current CPU at the start: an index or NoCPU.
@@ -154,7 +155,7 @@ func (m *Monitor[Y]) prepare(line string) *Invocation[Y] {
 	call := &Call{Name: l.cmd.Name, Owner: m.cfg.Owner, console: &m.console, help: m.help}
 	inv := &Invocation[Y]{cmd: l.cmd, typed: l.typed(), call: call}
 	if m.cfg.Registers != nil && l.cmd.evaluates() && strings.Contains(l.line[l.rest:], "$") {
-		inv.late = func(y Y) (*Args, bool) { return m.arguments(l, m.cfg.Registers(y, m.cpu)) }
+		inv.late = func(y Y) (*Args, error) { return m.lateArguments(y, l) }
 		return inv
 	}
 	var ok bool
@@ -162,6 +163,20 @@ func (m *Monitor[Y]) prepare(line string) *Invocation[Y] {
 		return nil
 	}
 	return inv
+}
+
+// lateArguments reads those of a line that asks for registers. The error is
+// errRefused if that has been said.
+func (m *Monitor[Y]) lateArguments(y Y, l commandLine[Y]) (*Args, error) {
+	register, err := m.cfg.Registers(y, m.cpu)
+	if err != nil {
+		return nil, err
+	}
+	args, ok := m.arguments(l, register)
+	if !ok {
+		return nil, errRefused
+	}
+	return args, nil
 }
 
 // arguments reads those of a line; if it refuses them it has said why.

@@ -99,8 +99,8 @@ func (m *machine) config(t testing.TB) Config[noYield] {
 	}
 	return Config[noYield]{
 		Table: table, Version: "7.2.22", CPU: NoCPU,
-		Registers: func(_ noYield, cpu int) Lookup {
-			return func(name string) (int64, bool) { return int64(cpu), name == "cpu" }
+		Registers: func(_ noYield, cpu int) (Lookup, error) {
+			return func(name string) (int64, bool) { return int64(cpu), name == "cpu" }, nil
 		},
 		Hooks: Hooks{
 			Options: func(list, text string) (any, error) {

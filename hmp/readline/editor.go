@@ -143,7 +143,20 @@ func (e *Editor) press(key key, char byte) {
 	case keyClear:
 		e.write("\x1b[2J\x1b[1;1H")
 		e.ShowPrompt()
+	case keyAbandon:
+		e.abandon()
 	}
+}
+
+// abandon leaves the line on the screen and begins an empty one.
+func (e *Editor) abandon() {
+	e.cursor = len(e.line)
+	e.redraw()
+	e.write("^C")
+	e.leaveLine()
+	e.Restart()
+	e.history.at = none
+	e.ShowPrompt()
 }
 
 func (e *Editor) finish() string {

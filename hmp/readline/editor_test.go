@@ -102,6 +102,8 @@ func TestKeys(t *testing.T) {
 		{"kill word", "one two  \x17", "one ", 4},
 		{"kill word inside", "one two\x1b[D\x17", "one o", 4},
 		{"clear keeps the line", "ab\x1b[D\x0c", "ab", 1},
+		{"abandon", "\x1b[Aabc\x1b[D\x03de", "de", 2},
+		{"abandon nothing", "\x03\x03", "", 0},
 		{"unknown keys", "\x00\x1b[Z\x1b[7~\x1b[~\x1bOX\x1bqa", "a", 1},
 		{"a number without end", "\x1b[" + strings.Repeat("9", 1000) + "~a", "a", 1},
 	} {
@@ -266,6 +268,7 @@ func TestCompletionsAreBounded(t *testing.T) {
 
 func FuzzEditor(f *testing.F) {
 	f.Add([]byte("abc\x1b[D\x1b[Dx\x17\x15\t\r\x1b[A\x0c"))
+	f.Add([]byte("ab\x1b[D\x03c\x1b[A\x03"))
 	f.Add([]byte("\x9b3~\x1bOH\x1b[99999999999999999999~\x04"))
 	f.Fuzz(func(t *testing.T, keys []byte) {
 		if len(keys) > 2000 {
@@ -285,6 +288,22 @@ func FuzzEditor(f *testing.F) {
 			t.Fatal("history has no bound")
 		}
 	})
+}
+
+// TestAbandon: the line that was left stays on the screen and out of the history.
+func TestAbandon(t *testing.T) {
+	e, s := newTest(nil)
+	typeIn(e, "one\rtwo\x1b[A\x03three\x1b[A\x1b[D\x1b[B\x03")
+	if got := e.History(); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("history %q", got)
+	}
+	if want := []string{"> one", "> one^C", "> three^C"}; !slices.Equal(s.lines, want) {
+		t.Errorf("screen %q, want %q", s.lines, want)
+	}
+	if typeIn(e, "\x1b[A\x1b[B"); string(s.cells) != "> " {
+		t.Errorf("behind the newest line is %q", s.cells)
+	}
+	s.check(t, e)
 }
 
 // BenchmarkFeed types a command of usual length and starts over.

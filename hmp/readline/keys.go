@@ -25,13 +25,15 @@ const (
 	keyWordRight
 	keyTab
 	keyClear
+	keyAbandon
 )
 
-// controlKeys are the single bytes with a meaning of their own: QEMU's, and B, F,
-// K, T and Y, which mean nothing there.
+// controlKeys are the single bytes with a meaning of their own: QEMU's, and B, C,
+// F, K, T and Y, which mean nothing there.
 var controlKeys = [256]key{
 	'A' & 31: keyHome,
 	'B' & 31: keyLeft,
+	'C' & 31: keyAbandon,
 	'D' & 31: keyDelete,
 	'E' & 31: keyEnd,
 	'F' & 31: keyRight,

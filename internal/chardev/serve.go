@@ -87,6 +87,13 @@ func (l *logged) ReturnFD(fd int) {
 	}
 }
 
+// InterruptAs implements [Interrupter], where the connection does.
+func (l *logged) InterruptAs(key byte) {
+	if i, is := l.Conn.(Interrupter); is {
+		i.InterruptAs(key)
+	}
+}
+
 // SetWriteDeadline bounds how long Write may take, where the connection can.
 func (l *logged) SetWriteDeadline(t time.Time) error {
 	if c, ok := l.Conn.(interface{ SetWriteDeadline(time.Time) error }); ok {

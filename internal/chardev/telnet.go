@@ -5,18 +5,21 @@ import (
 	"syscall"
 )
 
-// The bytes of RFC 854 that are looked at, and the options of RFC 856 to 858.
+// The bytes of RFC 854 that are looked at, and the options of RFC 856 to 858 and 860.
 const (
 	telnetSE    = 240
 	telnetBreak = 243
+	telnetIP    = 244
 	telnetSB    = 250
 	telnetWill  = 251
+	telnetDo    = 253
 	telnetDont  = 254
 	telnetIAC   = 255
 
 	optionBinary   = 0
 	optionEcho     = 1
 	optionSuppress = 3
+	optionMark     = 6
 )
 
 // telnetOffer is what a server says first, the same that QEMU does: it echoes,
@@ -26,6 +29,18 @@ var telnetOffer = [...]byte{
 	telnetIAC, telnetWill, optionSuppress,
 	telnetIAC, telnetWill, optionBinary,
 	telnetIAC, telnetWill + 2, optionBinary,
+}
+
+// telnetMark answers who asks for a timing mark: a client that has sent an interrupt
+// may show nothing before it.
+var telnetMark = [...]byte{telnetIAC, telnetWill, optionMark}
+
+// An Interrupter is a connection by which an interrupt may come that is no key:
+// telnet's Interrupt Process or Break.
+type Interrupter interface {
+	Conn
+	// InterruptAs has Read return the key in its place. It is for use before Read.
+	InterruptAs(key byte)
 }
 
 // A telnetConn speaks telnet on a socket. Only a server offers anything;
@@ -53,6 +68,9 @@ func (t *telnetConn) Read(p []byte) (int, error) {
 		kept, breaks := t.in.decode(p[:n])
 		for range breaks {
 			t.onBreak()
+		}
+		if err := t.mark(); err != nil {
+			return kept, err
 		}
 		if kept > 0 || err != nil || len(p) == 0 {
 			return kept, err
@@ -83,6 +101,21 @@ func (t *telnetConn) Write(p []byte) (int, error) {
 // SyscallConn refuses: what the socket carries is not what Read and Write do.
 func (t *telnetConn) SyscallConn() (syscall.RawConn, error) { return nil, errNotRaw }
 
+// InterruptAs implements [Interrupter].
+func (t *telnetConn) InterruptAs(key byte) { t.in.interrupt = key }
+
+// mark answers what was read, if it asks for a timing mark.
+func (t *telnetConn) mark() error {
+	if !t.in.mark {
+		return nil
+	}
+	t.in.mark = false
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	_, err := t.socketConn.Write(telnetMark[:])
+	return err
+}
+
 // greet makes the offers, once.
 func (t *telnetConn) greet() error {
 	t.writing.Lock()
@@ -111,6 +144,9 @@ type telnetDecoder struct {
 	state  int
 	verb   byte
 	binary bool // the other side has said that it sends eight bits
+	mark   bool // it has asked for a timing mark
+	// interrupt is the key that stands for an interrupt or a break; 0 for none.
+	interrupt byte
 }
 
 // decode moves the text of p to its beginning and returns its length, and how
@@ -147,14 +183,21 @@ func (d *telnetDecoder) decode(p []byte) (kept, breaks int) {
 				d.state = telnetSub
 			default:
 				d.state = telnetText
-				if b == telnetBreak {
+				switch {
+				case d.interrupt != 0 && (b == telnetIP || b == telnetBreak):
+					p[kept] = d.interrupt
+					kept++
+				case b == telnetBreak:
 					breaks++
 				}
 			}
 		case telnetVerb:
 			d.state = telnetText
-			if b == optionBinary && d.verb <= telnetWill+1 {
+			switch {
+			case b == optionBinary && d.verb <= telnetWill+1:
 				d.binary = d.verb == telnetWill
+			case b == optionMark && d.verb == telnetDo:
+				d.mark = true
 			}
 		case telnetSub:
 			if b == telnetIAC {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"path/filepath"
 	"testing"
 
 	"github.com/backplane-vm/backplane/internal/sched"
@@ -23,6 +24,7 @@ func TestTelnetDecoder(t *testing.T) {
 		{"binary", "\xff\xfb\x00a\r\x00b", "a\r\x00b", 0},
 		{"binary taken back", "\xff\xfb\x00\xff\xfc\x00a\r\x00b", "a\rb", 0},
 		{"break", "a\xff\xf3b\xff\xf3", "ab", 2},
+		{"interrupt", "a\xff\xf4b", "ab", 0},
 		{"no operation, are you there", "a\xff\xf1b\xff\xf6c", "abc", 0},
 		{"window size", "a\xff\xfa\x1f\x00\x50\x00\x18\xff\xf0b", "ab", 0},
 		{"IAC in a subnegotiation", "\xff\xfa\x1f\xff\xff\x01\xff\xf0b", "b", 0},
@@ -87,6 +89,39 @@ func TestTelnetServer(t *testing.T) {
 	<-broke
 	if name := d.Filename(); name != "telnet:"+d.Addr().String()+",server=on <-> "+c.LocalAddr().String() {
 		t.Error(name)
+	}
+}
+
+// TestTelnetInterrupt: an interrupt and a break are a key for who wants that, in their
+// place, and who asks for a timing mark gets one.
+func TestTelnetInterrupt(t *testing.T) {
+	for _, log := range []string{"", ",logfile=" + filepath.Join(t.TempDir(), "log")} {
+		d := open(t, "socket,id=a,host=127.0.0.1,port=0,server=on,wait=off,telnet=on"+log)
+		d.OnBreak(func() { t.Error("a break") })
+		err := d.Serve(true, func(t *sched.Thread, conn Conn) {
+			conn.(Interrupter).InterruptAs('!')
+			echo(t, conn)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := net.Dial("tcp", d.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, turn := range []struct{ typed, want string }{
+			{"a\xff\xf4\xff\xfd\x06", string(telnetOffer[:]) + "\xff\xfb\x06a!"},
+			{"b\xff\xf3c\xff\xfe\x06\xff\xfb\x06", "b!c"},
+		} {
+			if _, err := c.Write([]byte(turn.typed)); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]byte, len(turn.want))
+			if _, err := io.ReadFull(c, got); err != nil || string(got) != turn.want {
+				t.Errorf("%q, %v; want %q", got, err, turn.want)
+			}
+		}
 	}
 }
 

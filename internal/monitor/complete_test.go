@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -59,10 +60,16 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// deadlined is a connection, or a file, whose reads may be bounded.
+type deadlined interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+}
+
 // typist sits at a terminal.
 type typist struct {
 	*testing.T
-	conn  net.Conn
+	conn  deadlined
 	shown strings.Builder
 }
 

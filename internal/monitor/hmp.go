@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"io"
+	"slices"
 
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
@@ -11,14 +12,16 @@ import (
 	"github.com/backplane-vm/backplane/internal/sched"
 )
 
-// hmpReadSize is how many typed bytes are taken from a terminal at once; the
-// rest stays in its socket while the monitor is busy.
+// hmpReadSize is how many typed bytes are taken from a terminal at once. While a
+// command waits, reading goes on until as many are kept, as a kernel's terminals
+// do; the rest stays in the socket.
 const hmpReadSize = 4096
 
 // hmpClient is one terminal of a human monitor. The conversation belongs to
 // the BQL: the reader thread hands what was typed to a bottom half of the
 // iohandler context and waits until it has been taken. A coroutine command
-// suspends this one conversation; everything else goes on.
+// suspends this one conversation; everything else goes on. Meanwhile the reader
+// looks out for Ctrl-C: see heedLocked.
 type hmpClient struct {
 	set   *Set
 	label string // for people
@@ -28,14 +31,15 @@ type hmpClient struct {
 	inbox descriptor.Inbox // what came with what was taken last
 	named descriptor.Names // what getfd has taken
 
-	mu     sched.Mutex
-	typed  []byte // handed over and not yet taken; guarded by mu
-	came   []int  // descriptors that came with typed; guarded by mu
-	taken  *sched.Cond
-	closed bool // guarded by mu
-	busy   bool // a command runs; guarded by mu
-	turned bool // the focus of a shared terminal moved, not yet taken; guarded by mu
-	focus  bool // to us; guarded by mu
+	mu      sched.Mutex
+	typed   []byte // handed over and not yet taken: the reader appends, work removes; guarded by mu
+	came    []int  // descriptors that came with typed; guarded by mu
+	taken   *sched.Cond
+	closed  bool     // guarded by mu
+	busy    bool     // a command runs; guarded by mu
+	command *coro.Co // what runs, if it can be given up; guarded by mu
+	turned  bool     // the focus of a shared terminal moved, not yet taken; guarded by mu
+	focus   bool     // to us; guarded by mu
 }
 
 // serveHMP talks to one terminal until it goes or the set closes. It is the
@@ -46,6 +50,9 @@ func (s *Set) serveHMP(conn io.ReadWriteCloser) {
 	cfg.Owner = c
 	if screen, ok := conn.(chardev.Screen); ok {
 		cfg.Columns = screen.Columns
+	}
+	if telnet, ok := conn.(chardev.Interrupter); ok {
+		telnet.InterruptAs(interruptKey)
 	}
 	c.mon = hmp.New(cfg)
 	c.mu.Init(s.m.World, "hmp client")
@@ -76,22 +83,36 @@ func (c *hmpClient) read(conn io.Reader) {
 			return
 		}
 		if err != nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.awaitLocked(func() bool { return len(c.typed) == 0 }) // a script's end is not the end of its commands
 			return
 		}
 	}
 }
 
 // hand gives p, and the descriptors that came with it, to the conversation and
-// blocks until it has been taken; it reports whether the client is still open.
+// blocks until more may be read; it reports whether the client is still open.
 func (c *hmpClient) hand(p []byte, came ...int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.typed, c.came = p, came
+	p = c.heedLocked(p)
+	if len(came) > 0 { // they are for the lines that they came with
+		c.awaitLocked(func() bool { return len(c.typed) == 0 })
+	}
+	c.typed, c.came = append(c.typed, p...), append(c.came, came...)
 	c.pump.Schedule()
-	for len(c.typed) > 0 && !c.closed {
+	c.awaitLocked(func() bool {
+		return len(c.typed) == 0 || c.command != nil && len(c.came) == 0 && len(c.typed) < hmpReadSize
+	})
+	return !c.closed
+}
+
+// awaitLocked blocks until done, or the client is closed.
+func (c *hmpClient) awaitLocked(done func() bool) {
+	for !c.closed && !done() {
 		c.taken.Wait()
 	}
-	return !c.closed
 }
 
 // work feeds the conversation and starts the commands that are entered. It
@@ -111,11 +132,12 @@ func (c *hmpClient) work() {
 		n, inv := c.mon.Feed(p)
 		c.flush()
 		c.mu.Lock()
-		c.typed = p[n:]
+		c.typed = c.typed[n:]
 		c.busy = inv != nil && inv.Coroutine()
-		if len(c.typed) == 0 {
-			c.taken.Broadcast()
+		if c.busy && !c.set.policy.humanNests() {
+			c.spawnLocked(inv)
 		}
+		c.taken.Broadcast()
 		c.mu.Unlock()
 		switch {
 		case inv == nil:
@@ -129,7 +151,6 @@ func (c *hmpClient) work() {
 			c.busy = false
 			c.mu.Unlock()
 		case inv.Coroutine():
-			c.set.coroutineContext().Spawn("hmp-command", func(co *coro.Co) { c.finish(co, inv) })
 			return
 		default:
 			inv.Run()
@@ -138,17 +159,38 @@ func (c *hmpClient) work() {
 	}
 }
 
+// spawnLocked starts a coroutine command.
+func (c *hmpClient) spawnLocked(inv *hmp.Invocation[*coro.Co]) {
+	c.command = c.set.coroutineContext().Spawn("hmp-command", func(co *coro.Co) { c.finish(co, inv) })
+	c.typed = c.heedLocked(c.typed)
+}
+
 // finish runs a coroutine command and lets the conversation go on.
 func (c *hmpClient) finish(co *coro.Co, inv *hmp.Invocation[*coro.Co]) {
 	inv.RunCo(co)
 	c.flush()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = false
+	c.busy, c.command = false, nil
 	if c.closed {
 		c.out.finish()
 	}
 	c.pump.Schedule()
+}
+
+// interruptKey is Ctrl-C: at the prompt a key of the editor's, while a command waits
+// what gives that up.
+const interruptKey = 'C' & 31
+
+// heedLocked looks for Ctrl-C in what was typed, p, while a command waits: that is
+// given up, whatever was typed before the key, which remains. It returns what is
+// for the conversation.
+func (c *hmpClient) heedLocked(p []byte) []byte {
+	if c.command == nil || !slices.Contains(p, interruptKey) {
+		return p
+	}
+	c.command.Cancel(errCancelled)
+	return slices.DeleteFunc(p, func(b byte) bool { return b == interruptKey })
 }
 
 func (c *hmpClient) flush() { c.out.write(c.mon.Take()) }

@@ -45,9 +45,9 @@ func (h *handlers) humanCPU(call *hmp.Call, args *hmp.Args) error {
 
 // registers reads all registers of a CPU for $name in expressions: pc, control
 // registers, and general ones by number ("x10") or name ("a0").
-func (s *Set) registers(co *coro.Co, cpu int) hmp.Lookup {
+func (s *Set) registers(co *coro.Co, cpu int) (hmp.Lookup, error) {
 	known := make(map[string]uint64)
-	_ = s.m.Inspect(co, s.m.CPUs()[max(cpu, 0)], func(hart *riscv.Hart) { // an error: who gave up wants no value
+	err := s.m.Inspect(co, s.m.CPUs()[max(cpu, 0)], func(hart *riscv.Hart) {
 		control, general := hart.Registers()
 		for _, r := range append(control, general...) {
 			for name := range strings.SplitSeq(r.Name, "/") {
@@ -58,7 +58,7 @@ func (s *Set) registers(co *coro.Co, cpu int) hmp.Lookup {
 	return func(name string) (int64, bool) {
 		v, ok := known[name]
 		return int64(v), ok
-	}
+	}, err
 }
 
 func (h *handlers) infoRegisters(co *coro.Co, call *hmp.Call, args *hmp.Args) error {
