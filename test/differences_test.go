@@ -102,13 +102,29 @@ func (all differences) checkNames(t *testing.T) {
 	}
 }
 
+// same finds which line of want is which of got.
+func (d *difference) same(want, got []string) map[int]int {
+	if d.anyOrder {
+		return match(want, got)
+	}
+	return common(want, got)
+}
+
+// complete tells whether all of want has come but for what is known not to.
+func (d *difference) complete(want, got []string) bool {
+	same := d.same(want, got)
+	for i := range want {
+		if _, found := same[i]; !found && d.lines[i+1] == "" {
+			return false
+		}
+	}
+	return true
+}
+
 // compare reports lines that differ and should not, and the other way round.
 func (d *difference) compare(t *testing.T, want, got []string) {
 	t.Helper()
-	same := common(want, got)
-	if d.anyOrder {
-		same = match(want, got)
-	}
+	same := d.same(want, got)
 	for i, w := range want {
 		reason, known := d.lines[i+1]
 		_, found := same[i]
