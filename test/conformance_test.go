@@ -50,8 +50,8 @@ func served(t *testing.T, program string, flags ...string) func() (net.Conn, err
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed: its status says nothing
 	})
-	deadline := time.Now().Add(patience)
 	return func() (net.Conn, error) {
+		deadline := time.Now().Add(patience)
 		for {
 			conn, err := net.Dial("unix", socket)
 			if err == nil || time.Now().After(deadline) {
