@@ -31,9 +31,9 @@ func TestHumanTerminals(t *testing.T) {
 	if link, err := os.Readlink(p.path("tty")); err != nil || link != tty {
 		t.Errorf("the link leads to %q, %v; the terminal is %q", link, err, tty)
 	}
-	if !strings.Contains(p.said(), "char device redirected to "+tty+" (label pty0)") {
-		t.Errorf("it says %q", p.said())
-	}
+	p.until("it says where the terminal is", func() bool {
+		return strings.Contains(p.said(), "char device redirected to "+tty+" (label pty0)")
+	})
 	for _, c := range []struct{ network, address, offer string }{
 		{"tcp", port("telnet0"), "\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00"},
 		{"tcp", port("tcp0"), ""},
