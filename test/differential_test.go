@@ -247,7 +247,7 @@ func (c *dialogue) ask(lines []string) (answers []string) {
 		}
 		_ = w.Flush() // a program that has ended is noticed by who reads
 	}()
-	stuck := time.AfterFunc(patience/2, func() {
+	stuck := time.AfterFunc(patience, func() {
 		c.t.Errorf("%s does not answer", c.cmd.Path)
 		_ = c.cmd.Process.Kill()
 	})
@@ -258,6 +258,7 @@ func (c *dialogue) ask(lines []string) (answers []string) {
 		if err != nil {
 			return answers
 		}
+		stuck.Reset(patience)
 		line = redact([]byte(strings.TrimRight(line, "\r\n")))
 		switch {
 		case strings.Contains(line, quote(mark(len(answers)))):
