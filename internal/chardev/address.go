@@ -19,7 +19,7 @@ import (
 const NoFD = -1
 
 // An Address is where a socket is: a descriptor, else a unix socket's path,
-// else a TCP host and port.
+// else a host and port, of TCP or UDP.
 type Address struct {
 	ByFD   bool
 	FDName string // what the descriptor is called: a name or a number
@@ -30,7 +30,7 @@ type Address struct {
 	Loose    bool // and padded with zeroes
 
 	Host, Port string
-	Network    string // "tcp", "tcp4" or "tcp6"
+	Network    string // "tcp", "tcp4" or "tcp6", of UDP too
 	To         uint64 // a server takes the first free port from Port up to this one; 0 is none
 	Numeric    bool   // names are not looked up
 	KeepAlive  bool   // a client probes a silent connection
@@ -79,8 +79,10 @@ func (c *Config) socket(o *opts.Opts, fds FDs) error {
 }
 
 // address reads where a socket is.
-func (c *Config) address(o *opts.Opts, fds FDs) error {
-	c.Network = Network(on(o, "ipv4", false), on(o, "ipv6", false))
+func (c *Config) address(o *opts.Opts, fds FDs) (err error) {
+	if c.Network, err = Network(given(o, "ipv4"), given(o, "ipv6")); err != nil {
+		return err
+	}
 	path, hasPath := o.Get("path")
 	host, hasHost := o.Get("host")
 	_, hasFD := o.Get("fd")
@@ -165,15 +167,21 @@ func (c *Config) CheckSocket(waitGiven bool) error {
 	return nil
 }
 
-// Network is the Network of an Address of which ipv4 and ipv6 were asked for.
-func Network(ipv4, ipv6 bool) string {
+// Network is the Network of an Address of which ipv4 and ipv6 are wanted, or not;
+// nil leaves it open.
+func Network(ipv4, ipv6 *bool) (string, error) {
+	has := func(b *bool, v bool) bool { return b != nil && *b == v }
 	switch {
-	case ipv4 && !ipv6:
-		return "tcp4"
-	case ipv6 && !ipv4:
-		return "tcp6"
+	case has(ipv4, false) && has(ipv6, false):
+		return "", qerr.New("Cannot disable IPv4 and IPv6 at same time")
+	case has(ipv4, true) && has(ipv6, true):
+		return "tcp", nil
+	case has(ipv6, true) || has(ipv4, false):
+		return "tcp6", nil
+	case has(ipv4, true) || has(ipv6, false):
+		return "tcp4", nil
 	}
-	return "tcp"
+	return "tcp", nil
 }
 
 // unixName is the address as Go's net package wants it.

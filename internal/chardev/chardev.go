@@ -43,6 +43,8 @@ type Chardev struct {
 	host    Host
 	ring    *Ring            // of a ringbuf
 	pty     *pty             // of a pty
+	line    *line            // of udp and serial
+	hub     *hub             // of a hub
 	log     *descriptor.File // gets a copy of the output; nil without logfile
 	parent  context.Context
 	inform  func(text string)        // tells who has started the machine; may be nil
@@ -78,8 +80,9 @@ type Host struct {
 	Files    *descriptor.Sets // may be nil
 	Objects  Objects          // what TLS needs; nil has none
 
-	patience  int64      // how long a TLS handshake may take; 0 is handshakeTime
-	attention *attention // for polling, see poller; nil does not poll
+	find      func(label string) (*Chardev, error) // a device that a hub may join
+	patience  int64                                // how long a TLS handshake may take; 0 is handshakeTime
+	attention *attention                           // for polling, see poller; nil does not poll
 }
 
 // Open makes the device: it opens the file, listens, or connects. It does not
@@ -121,8 +124,17 @@ func (d *Chardev) open() (err error) {
 		}
 	case c.Backend == "file":
 		d.first, err = host.openFile(c, c.Append)
+	case c.Backend == "hub":
+		d.hub, err = d.openHub()
+	case c.Backend == "udp":
+		d.line, err = c.dialUDP(d.ctx)
+	case c.Backend == "serial":
+		d.line, err = host.openSerial(c.Path)
 	default:
 		d.first, err = d.reopen()
+	}
+	if d.line != nil {
+		d.first = d.line.conn()
 	}
 	if err != nil && d.log != nil {
 		_ = d.log.Close()
@@ -144,6 +156,10 @@ func (d *Chardev) reopen() (Conn, error) {
 		return d.host.openPipe(d.config.Path)
 	case "null":
 		return newSink("null", io.Discard), nil
+	case "udp", "serial":
+		return d.line.conn(), nil
+	case "hub":
+		return nil, nil // it comes when one of its devices is connected
 	}
 	return nil, unknownBackend(d.config.Backend)
 }

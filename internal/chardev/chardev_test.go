@@ -82,7 +82,7 @@ func TestServeMany(t *testing.T) {
 	if err := d.Serve(true, echo); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Serve(true, echo); text(err) != "Device 'a' is in use" {
+	if err := d.Serve(true, echo); text(err) != "chardev 'a' is already in use" {
 		t.Errorf("second Serve: %v", err)
 	}
 	one, two := dialUnix(t, path), dialUnix(t, path)

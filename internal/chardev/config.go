@@ -20,17 +20,20 @@ type Config struct {
 	LogFile   string
 	LogAppend bool
 
-	Path   string // file, pipe; pty: a symbolic link that is made
+	Path   string // file, pipe, serial; pty: a symbolic link that is made
 	Input  string // file: what is read, "" for nothing
 	Append bool   // file: keep what is there
 	Signal bool   // stdio: Ctrl-C and its like are signals, not input
 	Size   uint64 // ringbuf: bytes, a power of two
 
-	Address        // socket
-	Server    bool // socket: listen
-	Wait      bool // socket server: the machine waits for the first client
-	Telnet    bool // socket: speak telnet
-	NoDelay   bool // tcp socket: small packets go out at once
+	Members []string // hub: the ids of the devices that it joins
+
+	Local     Address // udp: where it is bound, the zero host and port being any
+	Address           // socket; udp: whom it talks to
+	Server    bool    // socket: listen
+	Wait      bool    // socket server: the machine waits for the first client
+	Telnet    bool    // socket: speak telnet
+	NoDelay   bool    // tcp socket: small packets go out at once
 	TLS, Auth string
 	// ReconnectMS is after how many milliseconds a socket client that lost its
 	// server, or did not find it, tries again; 0 is never.
@@ -48,24 +51,25 @@ var schema = opts.Schema{
 	"reconnect": opts.Number, "reconnect-ms": opts.Number, "telnet": opts.Switch, "tn3270": opts.Switch,
 	"tls-creds": opts.Text, "tls-authz": opts.Text, "websocket": opts.Switch, "width": opts.Number, "height": opts.Number,
 	"cols": opts.Number, "rows": opts.Number, "mux": opts.Switch, "signal": opts.Switch, "name": opts.Text,
-	"debug": opts.Number, "size": opts.Size, "chardev": opts.Text, "append": opts.Switch, "logfile": opts.Text,
+	"debug": opts.Number, "size": opts.Size, "chardev": opts.Text,
+	hubKeys[0]: opts.Text, hubKeys[1]: opts.Text, hubKeys[2]: opts.Text, hubKeys[3]: opts.Text, "append": opts.Switch, "logfile": opts.Text,
 	"logappend": opts.Switch, "mouse": opts.Switch, "clipboard": opts.Switch, "tight": opts.Switch, "abstract": opts.Switch,
 }
 
 // foreign are QEMU's backends that backplane does not have.
-var foreign = []string{"testdev", "wctablet", "serial", "udp", "parallel", "vc", "msmouse", "hub",
+var foreign = []string{"testdev", "wctablet", "parallel", "vc", "msmouse",
 	"qemu-vdagent", "spicevmc", "spiceport", "dbus", "braille"}
 
 // Backends lists what a device may be, in QEMU's order.
 func Backends() []string {
-	return []string{"stdio", "pty", "file", "memory", "socket", "null", "pipe", "mux", "ringbuf"}
+	return []string{"stdio", "pty", "serial", "file", "udp", "memory", "socket", "null", "hub", "pipe", "mux", "ringbuf"}
 }
 
-// Help is the text of -chardev help.
+// Help is the text of -chardev help: the list backwards, as in QEMU.
 func Help() string {
 	var b strings.Builder
 	b.WriteString("Available chardev backend types: \n")
-	for _, name := range Backends() {
+	for _, name := range slices.Backward(Backends()) {
 		b.WriteString("  " + name + "\n")
 	}
 	return b.String()
@@ -108,6 +112,16 @@ func build(o *opts.Opts, backend string, fds FDs) (Config, error) {
 			return Config{}, qerr.New("chardev: pipe: no device path given")
 		}
 		c.Path = path
+	case "serial":
+		if !hasPath {
+			return Config{}, qerr.New("chardev: serial/tty: no device path given")
+		}
+		c.Path = path
+	case "udp":
+		err := c.udp(o)
+		return c, err
+	case "hub":
+		c.hub(o)
 	case "mux":
 		var ok bool
 		if c.Shared, ok = o.Get("chardev"); !ok {
@@ -154,6 +168,15 @@ func on(o *opts.Opts, name string, def bool) bool {
 	return v
 }
 
+// given is a switch, nil if it is absent.
+func given(o *opts.Opts, name string) *bool {
+	if _, ok := o.Get(name); !ok {
+		return nil
+	}
+	v := on(o, name, false)
+	return &v
+}
+
 func missing(what string) error {
 	return qerr.New("chardev: backplane does not have the option '%s'", what)
 }
@@ -169,9 +192,9 @@ func ParseOption(text string) (Config, error) {
 
 // ParseLegacy reads the short form that -serial, -monitor and -qmp take and
 // gives the device the label: "unix:PATH,server=on", "tcp:HOST:PORT",
-// "telnet:HOST:PORT", "stdio", "pty", "null", "file:PATH", "pipe:PATH", and any
-// of these behind "mon:", which asks for a [Mux] with a monitor. The forms
-// "none" and "chardev:ID" name no new device; the caller looks for them first.
+// "telnet:HOST:PORT", "udp:HOST:PORT@LOCALADDR:LOCALPORT", "stdio", "pty", "null",
+// "file:PATH", "pipe:PATH", "/dev/TTY", and any of these behind "mon:", which asks
+// for a [Mux] with a monitor. The forms "none" and "chardev:ID" name no new device; the caller looks for them first.
 func ParseLegacy(label, text string) (Config, error) {
 	if rest, ok := strings.CutPrefix(text, "mon:"); ok {
 		c, err := ParseLegacy(label, rest)
@@ -184,6 +207,11 @@ func ParseLegacy(label, text string) (Config, error) {
 	case text == "null" || text == "stdio" || text == "pty":
 		c.Backend, c.Signal = text, text == "stdio"
 		return c, nil
+	case strings.HasPrefix(text, "/dev/parport") || strings.HasPrefix(text, "/dev/ppi"):
+		return Config{}, unknownBackend("parallel")
+	case strings.HasPrefix(text, "/dev/"):
+		c.Backend, c.Path = "serial", text
+		return c, nil
 	case !more:
 	case kind == "pty":
 		c.Backend, c.Path = kind, rest
@@ -193,6 +221,8 @@ func ParseLegacy(label, text string) (Config, error) {
 		return c, nil
 	case kind == "unix" || kind == "tcp" || kind == "telnet":
 		return legacySocket(label, kind, rest)
+	case kind == "udp":
+		return legacyUDP(label, rest)
 	}
 	for _, name := range append([]string{"websocket", "tn3270"}, foreign...) {
 		if kind == name {
@@ -216,18 +246,42 @@ func legacySocket(label, kind, rest string) (Config, error) {
 		o.Set("telnet", "on")
 	}
 	if kind != "unix" {
-		addr := o.String("host", "")
-		i := strings.LastIndexByte(addr, ':')
-		if i < 0 || i == len(addr)-1 {
+		host, port, ok := hostPort(o.String("host", ""))
+		if !ok {
 			return Config{}, qerr.New("'%s:%s' is not a valid char driver: expected %s:HOST:PORT", kind, rest, kind)
 		}
-		o.Set("host", strings.TrimSuffix(strings.TrimPrefix(addr[:i], "["), "]"))
-		o.Set("port", addr[i+1:])
+		o.Set("host", host)
+		o.Set("port", port)
 	}
 	if err := o.Check(schema); err != nil {
 		return Config{}, err
 	}
 	return build(o, "socket", InheritedFD)
+}
+
+func legacyUDP(label, rest string) (Config, error) {
+	remote, local, bound := strings.Cut(rest, "@")
+	c := Config{Label: label, Backend: "udp", Address: Address{FD: NoFD, Network: "tcp"}, Local: Address{FD: NoFD}}
+	ok := !strings.Contains(rest, ",")
+	if ok {
+		c.Host, c.Port, ok = hostPort(remote)
+	}
+	if ok && bound {
+		c.Local.Host, c.Local.Port, ok = hostPort(local)
+	}
+	if !ok {
+		return Config{}, qerr.New("'udp:%s' is not a valid char driver: expected udp:HOST:PORT or udp:HOST:PORT@LOCALADDR:LOCALPORT", rest)
+	}
+	return c, nil
+}
+
+// hostPort reads HOST:PORT; the host may be empty, or an IPv6 address in brackets.
+func hostPort(text string) (host, port string, ok bool) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 || i == len(text)-1 {
+		return "", "", false
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(text[:i], "["), "]"), text[i+1:], true
 }
 
 // Schema is what the options of a device may be.

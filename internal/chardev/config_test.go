@@ -1,6 +1,7 @@
 package chardev
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -11,13 +12,19 @@ var noFD = Address{FD: NoFD}
 func TestParseOption(t *testing.T) {
 	long := strings.Repeat("a", 108)
 	for in, want := range map[string]Config{
-		"null,id=c0":                                   {Label: "c0", Backend: "null", Address: noFD},
-		"stdio,id=a,signal=off,mux=on":                 {Label: "a", Backend: "stdio", Mux: true, Address: noFD},
-		"file,id=a,path=x,,y,append":                   {Label: "a", Backend: "file", Path: "x,y", Append: true, Address: noFD},
-		"ringbuf,id=a,size=4k":                         {Label: "a", Backend: "ringbuf", Size: 4096, Address: noFD},
-		"pty,id=a":                                     {Label: "a", Backend: "pty", Address: noFD},
-		"mux,id=a,chardev=b":                           {Label: "a", Backend: "mux", Shared: "b", Address: noFD},
-		"ringbuf,id=a,size=0":                          {Label: "a", Backend: "ringbuf", Size: defaultRing, Address: noFD},
+		"null,id=c0":                         {Label: "c0", Backend: "null", Address: noFD},
+		"stdio,id=a,signal=off,mux=on":       {Label: "a", Backend: "stdio", Mux: true, Address: noFD},
+		"file,id=a,path=x,,y,append":         {Label: "a", Backend: "file", Path: "x,y", Append: true, Address: noFD},
+		"ringbuf,id=a,size=4k":               {Label: "a", Backend: "ringbuf", Size: 4096, Address: noFD},
+		"serial,id=a,path=/dev/ttyS0,mux=on": {Label: "a", Backend: "serial", Mux: true, Path: "/dev/ttyS0", Address: noFD},
+		"hub,id=a,chardevs.0=b,chardevs.1=c": {Label: "a", Backend: "hub", Members: []string{"b", "c"}, Address: noFD},
+		"hub,id=a,chardevs.1=c":              {Label: "a", Backend: "hub", Address: noFD},
+		"udp,id=a,port=1":                    {Label: "a", Backend: "udp", Address: Address{FD: NoFD, Port: "1", Network: "tcp"}, Local: noFD},
+		"udp,id=a,host=h,port=1,localaddr=l,localport=2,ipv4=off": {Label: "a", Backend: "udp", Address: Address{FD: NoFD, Host: "h", Port: "1", Network: "tcp6"},
+			Local: Address{FD: NoFD, Host: "l", Port: "2"}},
+		"pty,id=a":            {Label: "a", Backend: "pty", Address: noFD},
+		"mux,id=a,chardev=b":  {Label: "a", Backend: "mux", Shared: "b", Address: noFD},
+		"ringbuf,id=a,size=0": {Label: "a", Backend: "ringbuf", Size: defaultRing, Address: noFD},
 		"file,id=a,path=x,input-path=y,logfile=l":      {Label: "a", Backend: "file", Path: "x", Input: "y", LogFile: "l", Address: noFD},
 		"socket,id=a,path=p,abstract=on,tight=off":     {Label: "a", Backend: "socket", Address: Address{FD: NoFD, Unix: "p", Abstract: true, Loose: true, Network: "tcp"}},
 		"pipe,id=a,path=p":                             {Label: "a", Backend: "pipe", Path: "p", Address: noFD},
@@ -28,7 +35,7 @@ func TestParseOption(t *testing.T) {
 		"socket,id=a,path=p,reconnect=2":               {Label: "a", Backend: "socket", ReconnectMS: 2000, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 		"socket,id=a,path=p,reconnect=999999999999999": {Label: "a", Backend: "socket", ReconnectMS: maxReconnect, Address: Address{FD: NoFD, Unix: "p", Network: "tcp"}},
 	} {
-		if got, err := ParseOption(in); err != nil || got != want {
+		if got, err := ParseOption(in); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
 		}
 	}
@@ -37,7 +44,13 @@ func TestParseOption(t *testing.T) {
 		"null":                             "chardev: no id specified",
 		"id=a":                             "chardev: \"a\" missing backend",
 		"foo,id=x":                         "'foo' is not a valid char driver name",
-		"udp,id=x":                         "chardev: backplane does not have QEMU's backend 'udp'",
+		"parallel,id=x,path=/dev/null":     "chardev: backplane does not have QEMU's backend 'parallel'",
+		"tty,id=x,path=/dev/ttyS0":         "'tty' is not a valid char driver name",
+		"serial,id=x":                      "chardev: serial/tty: no device path given",
+		"udp,id=x":                         "chardev: udp: remote port not specified",
+		"udp,id=x,port=1,ipv6=maybe":       "Parameter 'ipv6' expects 'on' or 'off'",
+		"udp,id=x,port=1,ipv4=off,noipv6":  "Cannot disable IPv4 and IPv6 at same time",
+		"hub,id=x,chardevs.4=a":            "Invalid parameter 'chardevs.4'",
 		"mux,id=x":                         "chardev: mux: no chardev given",
 		"socket,id=a,path=x,host=h,port=1": "None or one of 'path', 'fd' or 'host' option required.",
 		"socket,id=a,fd=3,reconnect=1":     "'reconnect' option is incompatible with 'fd' address type",
@@ -72,6 +85,10 @@ func TestParseLegacy(t *testing.T) {
 		"mon:stdio":                     {Label: "l", Backend: "stdio", Signal: true, Mux: true, Address: noFD},
 		"pty":                           {Label: "l", Backend: "pty", Address: noFD},
 		"pty:/tmp/l":                    {Label: "l", Backend: "pty", Path: "/tmp/l", Address: noFD},
+		"/dev/ttyS0":                    {Label: "l", Backend: "serial", Path: "/dev/ttyS0", Address: noFD},
+		"udp::1":                        {Label: "l", Backend: "udp", Address: Address{FD: NoFD, Port: "1", Network: "tcp"}, Local: noFD},
+		"udp:h:1@:2":                    {Label: "l", Backend: "udp", Address: Address{FD: NoFD, Host: "h", Port: "1", Network: "tcp"}, Local: Address{FD: NoFD, Port: "2"}},
+		"mon:udp:[::1]:1@[::]:2":        {Label: "l", Backend: "udp", Mux: true, Address: Address{FD: NoFD, Host: "::1", Port: "1", Network: "tcp"}, Local: Address{FD: NoFD, Host: "::", Port: "2"}},
 		"telnet:h:1,server=on,wait=off": {Label: "l", Backend: "socket", Server: true, Telnet: true, Address: Address{FD: NoFD, Host: "h", Port: "1", Network: "tcp"}},
 		"file:log":                      {Label: "l", Backend: "file", Path: "log", Address: noFD},
 		"pipe:p":                        {Label: "l", Backend: "pipe", Path: "p", Address: noFD},
@@ -81,7 +98,7 @@ func TestParseLegacy(t *testing.T) {
 		"tcp::0,server=on":              {Label: "l", Backend: "socket", Server: true, Wait: true, Address: Address{FD: NoFD, Port: "0", Network: "tcp"}},
 		"tcp:[::1]:4444":                {Label: "l", Backend: "socket", Address: Address{FD: NoFD, Host: "::1", Port: "4444", Network: "tcp"}},
 	} {
-		if got, err := ParseLegacy("l", in); err != nil || got != want {
+		if got, err := ParseLegacy("l", in); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v; want %+v", in, got, err, want)
 		}
 	}
@@ -94,7 +111,13 @@ func TestParseLegacy(t *testing.T) {
 		"unix:":             "Unable to parse FD number ",
 		"unix:/tmp/x,nope=": "Invalid parameter 'nope'",
 		"tcp:localhost":     "'tcp:localhost' is not a valid char driver: expected tcp:HOST:PORT",
-		"udp:1":             "chardev: backplane does not have QEMU's backend 'udp'",
+		"udp:1":             "'udp:1' is not a valid char driver: expected udp:HOST:PORT or udp:HOST:PORT@LOCALADDR:LOCALPORT",
+		"udp:h:1@2":         "'udp:h:1@2' is not a valid char driver: expected udp:HOST:PORT or udp:HOST:PORT@LOCALADDR:LOCALPORT",
+		"udp:h:1,ipv4=on":   "'udp:h:1,ipv4=on' is not a valid char driver: expected udp:HOST:PORT or udp:HOST:PORT@LOCALADDR:LOCALPORT",
+		"udp":               "'udp' is not a valid char driver",
+		"/dev/parport0":     "chardev: backplane does not have QEMU's backend 'parallel'",
+		"serial:/dev/ttyS0": "'serial:/dev/ttyS0' is not a valid char driver",
+		"hub:a":             "'hub:a' is not a valid char driver",
 		"telnet:h":          "'telnet:h' is not a valid char driver: expected telnet:HOST:PORT",
 		"vc:80Cx24C":        "chardev: backplane does not have QEMU's backend 'vc'",
 	} {
@@ -106,7 +129,8 @@ func TestParseLegacy(t *testing.T) {
 
 // FuzzParse: no text makes the parsers panic, and what they accept is complete.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"null,id=a", "socket,id=a,path=p,server=on,wait=off", "mon:stdio", "tcp:[::1]:1,server", "file,id=a,path=x"} {
+	for _, s := range []string{"null,id=a", "socket,id=a,path=p,server=on,wait=off", "mon:stdio", "tcp:[::1]:1,server", "file,id=a,path=x",
+		"udp,id=a,host=h,port=1,localport=2,ipv6=on", "udp:h:1@:2", "udp:[::1]:1@[::]:2", "hub,id=a,chardevs.0=b,chardevs.1=c", "serial,id=a,path=/dev/x", "/dev/ttyS0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -115,7 +139,8 @@ func FuzzParse(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if c.Label == "" || c.Backend == "" || c.Server && c.ReconnectMS > 0 || c.Wait && !c.Server {
+			if c.Label == "" || c.Backend == "" || c.Server && c.ReconnectMS > 0 || c.Wait && !c.Server ||
+				c.Backend == "udp" && c.Port == "" || len(c.Members) > maxHub {
 				t.Fatalf("%q: %+v", in, c)
 			}
 		}

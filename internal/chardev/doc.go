@@ -1,12 +1,14 @@
 // Package chardev connects the machine's byte streams, monitors and serial
-// ports, to the world: a terminal, a pseudo terminal, a file, a named pipe, unix
-// and tcp sockets (plain or telnet), a ring in memory, or nothing.
+// ports, to the world: a terminal, a pseudo terminal, a host's serial port, a file, a
+// named pipe, unix and tcp sockets (plain or telnet), datagrams, a ring in memory, or
+// nothing.
 //
 // A [Chardev] is made from a [Config] (one -chardev, or the short form of
 // -serial and its like). It has one frontend, in one of two shapes: [Chardev.Serve]
 // hands each connection to a function, for monitors; a [Port] is a pair of
 // bounded buffers that never block, for devices. A [Mux] lets a serial port and
-// a monitor share one terminal. A [Set] has a machine's devices by id, makes,
+// a monitor share one terminal; a hub, which is a Chardev to its frontend, joins
+// several devices, each by a Port. A [Set] has a machine's devices by id, makes,
 // changes and removes them while the machine runs.
 //
 // QEMU serves one client of a socket at a time and lets others wait. Serve can do
@@ -20,8 +22,8 @@
 // called from a connection's function.
 //
 // Locks: a Set's comes before a Chardev's, a TLS server's greeter's too, that of a Mux's frontend before the
-// Mux's, and that before its connections'; a shared device's, a Port's and a ring's
-// are leaves. No callback runs under one. Making a device may block (it connects,
+// Mux's, and that before its connections'; a hub's comes before its Ports', as its
+// Chardev's does; a shared device's, a Port's and a ring's are leaves. No callback runs under one. Making a device may block (it connects,
 // it resolves names, it waits for its client), Close waits for output to drain for
 // a bounded time; nothing else blocks but Read and Write on connections, and
 // writing a log.

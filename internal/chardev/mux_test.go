@@ -66,7 +66,7 @@ func TestMux(t *testing.T) {
 	if err := m.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Start(); text(err) != "Device 'c-base' is in use" {
+	if err := m.Start(); text(err) != "chardev 'c-base' is already in use" {
 		t.Errorf("started twice: %v", err)
 	}
 	expect := func(keys, want string) {

@@ -13,11 +13,11 @@ func Register(t *qom.Types) error {
 		{Name: "chardev-memory", Parent: "chardev-ringbuf"},
 		{Name: "chardev-socket", Parent: "chardev", Class: socketClass{}},
 	}
-	for _, name := range []string{"file", "pipe", "stdio"} {
+	for _, name := range []string{"file", "pipe", "serial", "stdio"} {
 		types = append(types, qom.Type{Name: "chardev-" + name, Parent: "chardev-fd"})
 	}
 	ring := []qom.Type{{Name: "chardev-ringbuf", Parent: "chardev"}}
-	for _, name := range []string{"mux", "null", "pty"} {
+	for _, name := range []string{"hub", "mux", "null", "pty", "udp"} {
 		types = append(types, qom.Type{Name: "chardev-" + name, Parent: "chardev"})
 	}
 	return t.Add(append(types[:2:2], append(ring, types[2:]...)...)...)

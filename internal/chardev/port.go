@@ -27,7 +27,8 @@ const (
 // does, and wake is called when there is room again. Nothing that was taken is
 // lost while the peer stays connected.
 type Port struct {
-	wake func()
+	wake  func()
+	fixed bool // it stays with its device
 
 	mu      sync.Mutex
 	dev     *Chardev
@@ -44,22 +45,33 @@ type Port struct {
 // threads and without locks, when Read would give more, when Write would take
 // more again, or when Connected changes; it must not block (it schedules a bottom
 // half).
-func NewPort(d *Chardev, wake func()) (*Port, error) {
-	p := &Port{dev: d, wake: wake, conn: d.waiting()}
+func NewPort(d *Chardev, wake func()) (*Port, error) { return openPort(&Port{dev: d, wake: wake}) }
+
+// newFixedPort is NewPort for a frontend that chardev-change cannot move.
+func newFixedPort(d *Chardev, wake func()) (*Port, error) {
+	return openPort(&Port{dev: d, wake: wake, fixed: true})
+}
+
+func openPort(p *Port) (*Port, error) {
+	p.conn = p.dev.waiting()
 	p.cond = sync.NewCond(&p.mu)
-	if err := p.attach(d, false); err != nil {
+	if err := p.attach(p.dev, false); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 func (p *Port) attach(d *Chardev, claimed bool) error {
-	return d.attach(frontend{
+	f := frontend{
 		serve:   func(_ *sched.Thread, c Conn) { p.serve(d, c) },
 		hangup:  p.hangup,
 		swap:    p.move,
 		claimed: claimed,
-	})
+	}
+	if p.fixed {
+		f.swap = nil
+	}
+	return d.attach(f)
 }
 
 // hangup lets serve end.
@@ -140,6 +152,12 @@ func (p *Port) Close() {
 	d.Close()
 }
 
+// detach is Close for a device that stays.
+func (p *Port) detach() {
+	p.drain()
+	p.dev.Detach()
+}
+
 // drain ends the Port's use of its connection: it waits, for a bounded time,
 // until what is in the buffer has been sent.
 func (p *Port) drain() {
@@ -193,10 +211,16 @@ func (p *Port) serve(d *Chardev, c Conn) {
 }
 
 // halfOpen reports whether output makes sense after the end of input: to a
-// terminal or a file, but not to a socket or pseudo terminal whose peer has gone.
+// terminal or a file, but not to a socket or pseudo terminal whose peer has gone,
+// or a hub of which all have.
 func halfOpen(c Conn) bool {
-	_, terminal := c.(*ptyConn)
-	return socketOf(c) == nil && !terminal
+	switch c := c.(type) {
+	case *ptyConn, *hubConn:
+		return false
+	case *lineConn:
+		return !c.terminal
+	}
+	return socketOf(c) == nil
 }
 
 // receive moves input to the buffer until it ends.

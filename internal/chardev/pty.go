@@ -54,11 +54,7 @@ func unlock(fd int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	t.Oflag &^= unix.OPOST
-	t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	t.Cflag = t.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+	makeRaw(t)
 	return "/dev/pts/" + strconv.Itoa(n), unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 

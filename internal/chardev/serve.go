@@ -48,7 +48,7 @@ func (d *Chardev) attach(f frontend) error {
 	return nil
 }
 
-func (d *Chardev) inUse() error { return qerr.New("Device '%s' is in use", d.config.Label) }
+func (d *Chardev) inUse() error { return qerr.New("chardev '%s' is already in use", d.config.Label) }
 
 // claim reserves the device for a frontend that comes later.
 func (d *Chardev) claim() error {
@@ -108,6 +108,9 @@ func (l *logged) SetWriteDeadline(t time.Time) error {
 func (d *Chardev) waiting() Conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.first == nil && d.hub != nil && !d.closed {
+		d.first = d.hub.conn()
+	}
 	return d.first
 }
 
@@ -181,6 +184,12 @@ func (d *Chardev) next() (c Conn, again bool) {
 			return d.pty.conn(), true
 		}
 		d.retry.Park(d.w.Now() + ptyPause)
+		return nil, true
+	case d.hub != nil:
+		if c := d.hub.conn(); c != nil {
+			return c, true
+		}
+		d.retry.Park(sched.Forever) // a port's wake ends it
 		return nil, true
 	case d.config.ReconnectMS > 0:
 		c, err := d.dialSocket(ctx)
@@ -327,6 +336,12 @@ func (d *Chardev) Close() {
 	}
 	if d.pty != nil {
 		d.pty.close()
+	}
+	if d.line != nil {
+		_ = d.line.Close()
+	}
+	if d.hub != nil {
+		d.hub.close()
 	}
 	if d.log != nil {
 		_ = d.log.Close()

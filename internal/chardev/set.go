@@ -47,6 +47,7 @@ type member struct {
 // NewSet returns a Set without devices.
 func NewSet(w *sched.World, c SetConfig) *Set {
 	s := &Set{w: w, config: c}
+	s.config.Host.find = s.joinable
 	s.config.Host.attention = &attention{now: w.Now}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -63,10 +64,15 @@ func (s *Set) Info() []Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := make([]Info, 0, len(s.members))
-	shared := make(map[*Chardev]*Mux)
+	shared := make(map[*Chardev]interface{ FrontendOpen() bool })
 	for _, m := range s.members {
 		if m.mux != nil {
 			shared[m.mux.base] = m.mux
+		}
+		if m.dev != nil && m.dev.hub != nil {
+			for _, p := range m.dev.hub.ports {
+				shared[p.dev] = m.dev
+			}
 		}
 	}
 	for _, m := range s.members {
@@ -81,6 +87,21 @@ func (s *Set) Info() []Info {
 		}
 	}
 	return list
+}
+
+// joinable returns the device called label for a hub.
+func (s *Set) joinable(label string) (*Chardev, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.findLocked(label)
+	switch {
+	case m == nil || m.mux == nil && m.dev == nil:
+		return nil, qerr.New("hub: chardev can't be found by id '%s'", label)
+	case m.mux != nil || m.dev.hub != nil:
+		return nil, qerr.New("hub: multiplexers and hub devices can't be stacked, check chardev '%s', "+
+			"chardev should not be a hub device or have 'mux=on' enabled", label)
+	}
+	return m.dev, nil
 }
 
 // Labels lists the ids.
@@ -240,6 +261,11 @@ func (s *Set) Close() {
 	for _, m := range members {
 		if m.mux != nil { // set before closed was
 			m.mux.Close()
+		}
+	}
+	for _, m := range members {
+		if m.dev != nil && m.dev.hub != nil { // before those that it joins
+			s.end(m)
 		}
 	}
 	for _, m := range members {

@@ -79,7 +79,7 @@ func TestSet(t *testing.T) {
 		{s.add("null,id=r"), "Chardev with id 'r' already exists"},
 		{s.add("null,id=x-base"), "Chardev with id 'x-base' already exists"},
 		{s.add("mux,id=q,chardev=nope"), "mux: base chardev nope not found"},
-		{s.add("mux,id=q,chardev=n"), "Device 'n' is in use"},
+		{s.add("mux,id=q,chardev=n"), "chardev 'n' is already in use"},
 		{s.add("file,id=q,path=/nonexistent/f"), "Could not open '/nonexistent/f': No such file or directory"},
 		{s.add("null,id=q,logfile=/nonexistent/f"), "Could not create '/nonexistent/f': No such file or directory"},
 		{s.add("stdio,id=q"), "stdio is not available to this machine"},

@@ -70,7 +70,7 @@ func TestSerialPortMoves(t *testing.T) {
 func TestChardevHelp(t *testing.T) {
 	_, err := launch.New([]string{"-chardev", "help"}, launch.Options{})
 	h, ok := err.(*launch.Help)
-	if want := "Available chardev backend types: \n  stdio\n  pty\n  file\n  memory\n  socket\n  null\n  pipe\n  mux\n  ringbuf\n"; !ok || h.Text != want {
+	if want := "Available chardev backend types: \n  ringbuf\n  mux\n  pipe\n  hub\n  null\n  socket\n  memory\n  udp\n  file\n  serial\n  pty\n  stdio\n"; !ok || h.Text != want {
 		t.Errorf("%v", err)
 	}
 }

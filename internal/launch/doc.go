@@ -54,8 +54,8 @@ Monitors and consoles
   -nographic                      the console and a human monitor on standard input and output (Ctrl-A h)
   -display none, -nodefaults      accepted: there is no display, and no default devices
 
-  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], telnet:HOST:PORT[,...], stdio, pty, file:PATH, pipe:PATH,
-  null, none or chardev:ID;
+  DEV is unix:PATH[,server=on,wait=off], tcp:HOST:PORT[,...], telnet:HOST:PORT[,...], udp:[HOST]:PORT[@[ADDR]:PORT],
+  stdio, pty, file:PATH, pipe:PATH, /dev/TTY, null, none or chardev:ID;
   behind "mon:" it is shared with a human monitor. -chardev ...,mux=on may have several frontends
 
 For study

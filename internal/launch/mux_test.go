@@ -107,7 +107,7 @@ func TestNographicBesideAMonitor(t *testing.T) {
 func TestMuxRefusals(t *testing.T) {
 	for args, want := range map[string]string{
 		"-chardev null,id=c,mux=on -serial chardev:c" + strings.Repeat(" -mon chardev=c", 4): "-serial chardev:c: too many uses of multiplexed chardev 'c' (maximum is 4)",
-		"-chardev null,id=c -serial chardev:c -mon chardev=c":                                "-mon chardev=c: Device 'c' is in use",
+		"-chardev null,id=c -serial chardev:c -mon chardev=c":                                "-mon chardev=c: chardev 'c' is already in use",
 		"-chardev null,id=c,mux=on -chardev null,id=c":                                       "-chardev null,id=c: Chardev with id 'c' already exists",
 		"-serial mon:stdio": "-serial mon:stdio: stdio is not available to this machine",
 	} {

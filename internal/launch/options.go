@@ -29,9 +29,10 @@ func commandLineOptions() []api.CommandLineOptionInfo {
 		{"machine", []param{{"type", text}, {"accel", text}}},
 		{"drive", nil},
 		{"chardev", []param{ // QEMU's order
-			{"abstract", truth}, {"tight", truth}, {"logappend", truth}, {"logfile", text}, {"append", truth}, {"chardev", text}, {"size", size},
+			{"abstract", truth}, {"tight", truth}, {"logappend", truth}, {"logfile", text}, {"append", truth},
+			{"chardevs.3", text}, {"chardevs.2", text}, {"chardevs.1", text}, {"chardevs.0", text}, {"chardev", text}, {"size", size},
 			{"signal", truth}, {"mux", truth}, {"telnet", truth}, {"reconnect-ms", number}, {"reconnect", number}, {"nodelay", truth}, {"delay", truth},
-			{"server", truth}, {"wait", truth}, {"ipv6", truth}, {"ipv4", truth}, {"to", number}, {"fd", text}, {"port", text},
+			{"server", truth}, {"wait", truth}, {"ipv6", truth}, {"ipv4", truth}, {"to", number}, {"localport", text}, {"localaddr", text}, {"fd", text}, {"port", text},
 			{"host", text}, {"input-path", text}, {"path", text}, {"backend", text},
 		}},
 	} {

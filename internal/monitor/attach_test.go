@@ -36,7 +36,7 @@ func TestMonitorsComeAndGo(t *testing.T) {
 		{api.XMonitorAddArgs{Id: "m", Chardev: "c", Mode: &human, Pretty: &yes}, "'pretty' is not compatible with HMP monitors"},
 		{api.XMonitorAddArgs{Id: "m", Chardev: "c"}, ""},
 		{api.XMonitorAddArgs{Id: "m", Chardev: "c"}, "Monitor with id 'm' already exists"},
-		{api.XMonitorAddArgs{Id: "n", Chardev: "c"}, "Device 'c' is in use"},
+		{api.XMonitorAddArgs{Id: "n", Chardev: "c"}, "chardev 'c' is already in use"},
 	} {
 		if err := c.XMonitorAdd(ctx, &test.args); (err == nil) != (test.want == "") || err != nil && !strings.HasSuffix(err.Error(), test.want) {
 			t.Errorf("x-monitor-add %+v: %v, want %q", test.args, err, test.want)

@@ -23,6 +23,14 @@ func chardevConfig(id string, b *api.ChardevBackend) (c chardev.Config, err erro
 		d := &b.Socket.Data
 		logged(d.Logfile, d.Logappend)
 		err = socketConfig(&c, d)
+	case b.Udp != nil:
+		d := &b.Udp.Data
+		logged(d.Logfile, d.Logappend)
+		err = udpConfig(&c, d)
+	case b.Serial != nil:
+		d := b.Serial.Data
+		logged(d.Logfile, d.Logappend)
+		c.Path = d.Device
 	case b.Pty != nil:
 		d := b.Pty.Data
 		logged(d.Logfile, d.Logappend)
@@ -33,6 +41,10 @@ func chardevConfig(id string, b *api.ChardevBackend) (c chardev.Config, err erro
 		d := b.Mux.Data
 		logged(d.Logfile, d.Logappend)
 		c.Shared = d.Chardev
+	case b.Hub != nil:
+		d := b.Hub.Data
+		logged(d.Logfile, d.Logappend)
+		c.Members = d.Chardevs
 	case b.Stdio != nil:
 		d := b.Stdio.Data
 		logged(d.Logfile, d.Logappend)
@@ -76,12 +88,20 @@ func socketConfig(c *chardev.Config, d *api.ChardevSocket) error {
 	return c.CheckSocket(d.Wait != nil)
 }
 
-func socketAddress(a *chardev.Address, addr *api.SocketAddressLegacy) error {
+func udpConfig(c *chardev.Config, d *api.ChardevUdp) error {
+	if err := socketAddress(&c.Address, &d.Remote); err != nil || d.Local == nil {
+		return err
+	}
+	c.Local.FD = chardev.NoFD
+	return socketAddress(&c.Local, d.Local)
+}
+
+func socketAddress(a *chardev.Address, addr *api.SocketAddressLegacy) (err error) {
 	switch {
 	case addr.Inet != nil:
 		i := &addr.Inet.Data
 		a.Host, a.Port, a.To, a.Numeric = i.Host, i.Port, uint64(value(i.To)), value(i.Numeric)
-		a.Network = chardev.Network(value(i.Ipv4), value(i.Ipv6))
+		a.Network, err = chardev.Network(i.Ipv4, i.Ipv6)
 		a.KeepAlive, a.Multipath = value(i.KeepAlive), value(i.Mptcp)
 	case addr.Unix != nil:
 		u := &addr.Unix.Data
@@ -90,5 +110,5 @@ func socketAddress(a *chardev.Address, addr *api.SocketAddressLegacy) error {
 	case addr.Fd != nil: // the caller resolves it, as a client knows descriptors by its names only
 		a.ByFD, a.FDName = true, addr.Fd.Data.Str
 	}
-	return nil
+	return err
 }

@@ -410,6 +410,70 @@ func (x *ChardevSocket) put(d *qobject.Dict) {
 	}
 }
 
+// ChardevUdp: A datagram socket.
+//
+// Since QEMU 1.5.
+type ChardevUdp struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// whom it talks to
+	Remote SocketAddressLegacy
+	// where it is bound (default: any address and port)
+	Local *SocketAddressLegacy
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevUdp) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
+}
+
+// DecodeChardevUdp decodes a ChardevUdp; see package visit for errors.
+func DecodeChardevUdp(v visit.Value) (x ChardevUdp) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevUdp) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevUdp(in)
+	return in.Err()
+}
+
+func (x *ChardevUdp) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Remote = DecodeSocketAddressLegacy(o.Need("remote"))
+	x.Local = visit.Optional(o, "local", DecodeSocketAddressLegacy)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevUdp) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevUdp) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	d.Set("remote", x.Remote.QObject())
+	if x.Local != nil {
+		d.Set("local", x.Local.QObject())
+	}
+}
+
 // ChardevPty: A pseudo terminal.
 //
 // Since QEMU 9.2.
@@ -526,6 +590,64 @@ func (x *ChardevMux) put(d *qobject.Dict) {
 		d.Set("logappend", *x.Logappend)
 	}
 	d.Set("chardev", x.Chardev)
+}
+
+// ChardevHub: Several devices behind one frontend.
+//
+// Since QEMU 10.0.
+type ChardevHub struct {
+	// a file that gets a copy of what the guest writes
+	Logfile *string
+	// keep what is in it
+	Logappend *bool
+	// the devices, four at most
+	Chardevs []string
+}
+
+// AsChardevCommon returns the members that x has of its base.
+func (x *ChardevHub) AsChardevCommon() *ChardevCommon {
+	return &ChardevCommon{
+		Logfile:   x.Logfile,
+		Logappend: x.Logappend,
+	}
+}
+
+// DecodeChardevHub decodes a ChardevHub; see package visit for errors.
+func DecodeChardevHub(v visit.Value) (x ChardevHub) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevHub) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevHub(in)
+	return in.Err()
+}
+
+func (x *ChardevHub) take(o *visit.Object) {
+	x.Logfile = visit.Optional(o, "logfile", visit.Value.Str)
+	x.Logappend = visit.Optional(o, "logappend", visit.Value.Bool)
+	x.Chardevs = visit.List(o.Need("chardevs"), visit.Value.Str)
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevHub) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevHub) put(d *qobject.Dict) {
+	if x.Logfile != nil {
+		d.Set("logfile", *x.Logfile)
+	}
+	if x.Logappend != nil {
+		d.Set("logappend", *x.Logappend)
+	}
+	d.Set("chardevs", visit.EncodeList(x.Chardevs, func(x *string) any { return *x }))
 }
 
 // ChardevStdio: Standard input and output.
@@ -657,16 +779,22 @@ type ChardevBackendKind string
 const (
 	// a file
 	ChardevBackendKindFile ChardevBackendKind = "file"
+	// a serial port of the host
+	ChardevBackendKindSerial ChardevBackendKind = "serial"
 	// a named pipe, or a pair of them
 	ChardevBackendKindPipe ChardevBackendKind = "pipe"
 	// a unix or TCP socket
 	ChardevBackendKindSocket ChardevBackendKind = "socket"
+	// a datagram socket
+	ChardevBackendKindUdp ChardevBackendKind = "udp"
 	// a pseudo terminal
 	ChardevBackendKindPty ChardevBackendKind = "pty"
 	// nothing
 	ChardevBackendKindNull ChardevBackendKind = "null"
 	// another device, shared
 	ChardevBackendKindMux ChardevBackendKind = "mux"
+	// several devices, joined (since 10.0)
+	ChardevBackendKindHub ChardevBackendKind = "hub"
 	// standard input and output
 	ChardevBackendKindStdio ChardevBackendKind = "stdio"
 	// a ring buffer
@@ -677,11 +805,14 @@ const (
 
 var valuesOfChardevBackendKind = [...]ChardevBackendKind{
 	ChardevBackendKindFile,
+	ChardevBackendKindSerial,
 	ChardevBackendKindPipe,
 	ChardevBackendKindSocket,
+	ChardevBackendKindUdp,
 	ChardevBackendKindPty,
 	ChardevBackendKindNull,
 	ChardevBackendKindMux,
+	ChardevBackendKindHub,
 	ChardevBackendKindStdio,
 	ChardevBackendKindRingbuf,
 	ChardevBackendKindMemory,
@@ -805,6 +936,42 @@ func (x *ChardevSocketWrapper) put(d *qobject.Dict) {
 	d.Set("data", x.Data.QObject())
 }
 
+// ChardevUdpWrapper is the schema's struct ChardevUdpWrapper.
+type ChardevUdpWrapper struct {
+	// the socket
+	Data ChardevUdp
+}
+
+// DecodeChardevUdpWrapper decodes a ChardevUdpWrapper; see package visit for errors.
+func DecodeChardevUdpWrapper(v visit.Value) (x ChardevUdpWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevUdpWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevUdpWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevUdpWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevUdp(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevUdpWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevUdpWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
 // ChardevPtyWrapper is the schema's struct ChardevPtyWrapper.
 type ChardevPtyWrapper struct {
 	// the pseudo terminal
@@ -913,6 +1080,42 @@ func (x *ChardevMuxWrapper) put(d *qobject.Dict) {
 	d.Set("data", x.Data.QObject())
 }
 
+// ChardevHubWrapper is the schema's struct ChardevHubWrapper.
+type ChardevHubWrapper struct {
+	// the devices
+	Data ChardevHub
+}
+
+// DecodeChardevHubWrapper decodes a ChardevHubWrapper; see package visit for errors.
+func DecodeChardevHubWrapper(v visit.Value) (x ChardevHubWrapper) {
+	o := v.Object()
+	x.take(o)
+	o.Close()
+	return x
+}
+
+// FromQObject sets x from JSON input; it implements qobject.Unmarshaler.
+func (x *ChardevHubWrapper) FromQObject(v any) error {
+	in := visit.New(v, visit.JSON)
+	*x = DecodeChardevHubWrapper(in)
+	return in.Err()
+}
+
+func (x *ChardevHubWrapper) take(o *visit.Object) {
+	x.Data = DecodeChardevHub(o.Need("data"))
+}
+
+// QObject returns x as a *qobject.Dict.
+func (x *ChardevHubWrapper) QObject() any {
+	d := qobject.NewDict()
+	x.put(d)
+	return d
+}
+
+func (x *ChardevHubWrapper) put(d *qobject.Dict) {
+	d.Set("data", x.Data.QObject())
+}
+
 // ChardevStdioWrapper is the schema's struct ChardevStdioWrapper.
 type ChardevStdioWrapper struct {
 	// the terminal
@@ -993,16 +1196,22 @@ type ChardevBackend struct {
 	Type ChardevBackendKind
 	// set iff Type is "file"
 	File *ChardevFileWrapper
+	// set iff Type is "serial"
+	Serial *ChardevHostdevWrapper
 	// set iff Type is "pipe"
 	Pipe *ChardevHostdevWrapper
 	// set iff Type is "socket"
 	Socket *ChardevSocketWrapper
+	// set iff Type is "udp"
+	Udp *ChardevUdpWrapper
 	// set iff Type is "pty"
 	Pty *ChardevPtyWrapper
 	// set iff Type is "null"
 	Null *ChardevCommonWrapper
 	// set iff Type is "mux"
 	Mux *ChardevMuxWrapper
+	// set iff Type is "hub"
+	Hub *ChardevHubWrapper
 	// set iff Type is "stdio"
 	Stdio *ChardevStdioWrapper
 	// set iff Type is "ringbuf"
@@ -1032,12 +1241,18 @@ func (x *ChardevBackend) take(o *visit.Object) {
 	case ChardevBackendKindFile:
 		x.File = new(ChardevFileWrapper)
 		x.File.take(o)
+	case ChardevBackendKindSerial:
+		x.Serial = new(ChardevHostdevWrapper)
+		x.Serial.take(o)
 	case ChardevBackendKindPipe:
 		x.Pipe = new(ChardevHostdevWrapper)
 		x.Pipe.take(o)
 	case ChardevBackendKindSocket:
 		x.Socket = new(ChardevSocketWrapper)
 		x.Socket.take(o)
+	case ChardevBackendKindUdp:
+		x.Udp = new(ChardevUdpWrapper)
+		x.Udp.take(o)
 	case ChardevBackendKindPty:
 		x.Pty = new(ChardevPtyWrapper)
 		x.Pty.take(o)
@@ -1047,6 +1262,9 @@ func (x *ChardevBackend) take(o *visit.Object) {
 	case ChardevBackendKindMux:
 		x.Mux = new(ChardevMuxWrapper)
 		x.Mux.take(o)
+	case ChardevBackendKindHub:
+		x.Hub = new(ChardevHubWrapper)
+		x.Hub.take(o)
 	case ChardevBackendKindStdio:
 		x.Stdio = new(ChardevStdioWrapper)
 		x.Stdio.take(o)
@@ -1071,16 +1289,22 @@ func (x *ChardevBackend) put(d *qobject.Dict) {
 	switch x.Type {
 	case ChardevBackendKindFile:
 		x.File.put(d)
+	case ChardevBackendKindSerial:
+		x.Serial.put(d)
 	case ChardevBackendKindPipe:
 		x.Pipe.put(d)
 	case ChardevBackendKindSocket:
 		x.Socket.put(d)
+	case ChardevBackendKindUdp:
+		x.Udp.put(d)
 	case ChardevBackendKindPty:
 		x.Pty.put(d)
 	case ChardevBackendKindNull:
 		x.Null.put(d)
 	case ChardevBackendKindMux:
 		x.Mux.put(d)
+	case ChardevBackendKindHub:
+		x.Hub.put(d)
 	case ChardevBackendKindStdio:
 		x.Stdio.put(d)
 	case ChardevBackendKindRingbuf:
