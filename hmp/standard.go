@@ -107,6 +107,9 @@ var topRows = []row{
 		help: "set dirty page rate limit, use cpu_index to set limit\n\t\t\t\t\t on a specified virtual cpu"},
 	{name: "stop|s", qmp: "stop", help: "stop emulation"},
 	{name: "sum", args: "start:i,size:i", params: "addr size", help: "compute the checksum of a memory region"},
+	{name: "sync-profile", args: "op:s?", params: "[on|off|reset]",
+		help: "enable, disable or reset synchronization profiling. " +
+			"With no arguments, prints whether profiling is on or off."},
 	{name: "system_powerdown", qmp: "system_powerdown", help: "send system power down event"},
 	{name: "system_reset", qmp: "system_reset", help: "reset the system"},
 	{name: "system_wakeup", qmp: "system_wakeup", help: "wakeup guest from suspend"},
@@ -168,6 +171,9 @@ var infoRows = []row{
 	{name: "stats", qmp: "query-stats", args: "target:s,names:s?,provider:s?", params: "target [names] [provider]",
 		help: "show statistics for the given target (vm or vcpu); optionally filter byname (comma-separated list, or * for all) and provider"},
 	{name: "status", qmp: "query-status", help: "show the current VM status (running|paused)", preconfig: true},
+	{name: "sync-profile", args: "mean:-m,no_coalesce:-n,max:i?", params: "[-m] [-n] [max]",
+		help: "show synchronization profiling info, up to max entries (default: 10), sorted by total wait time." +
+			" (-m: sort by mean wait time; -n: do not coalesce objects with the same call site)"},
 	{name: "tpm", qmp: "query-tpm", help: "show the TPM device"},
 	{name: "trace-events", qmp: "trace-event-get-state", args: "name:s?,vcpu:i?", params: "[name] [vcpu]",
 		help: "show available trace-events & their state (name: event name pattern; vcpu: vCPU to query, default is any)"},

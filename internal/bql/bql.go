@@ -43,6 +43,9 @@ import (
 // access, short enough not to be felt.
 const BypassLimit = 50_000
 
+// profiled is what the lock is called in its World's profile: QEMU's word.
+const profiled = "BQL mutex"
+
 // A Lock is the big lock of one machine.
 type Lock struct {
 	w      *sched.World
@@ -97,6 +100,9 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 	if l.mayTake(now) {
 		l.take(t, who, now)
 		l.mu.Unlock()
+		if l.w.Profiling() {
+			l.w.Waited(profiled, l, l.w.Now()-now)
+		}
 		return
 	}
 	w := &waiter{t: t, who: who, since: now, parker: l.w.NewParker().For(sched.BigLock)}
@@ -117,6 +123,9 @@ func (l *Lock) Lock(t *sched.Thread, who string) {
 	l.account.waited(who, now-w.since)
 	l.take(t, who, now)
 	l.mu.Unlock()
+	if l.w.Profiling() {
+		l.w.Waited(profiled, l, now-w.since)
+	}
 }
 
 // mayTake reports whether a newcomer may have the lock at once; l.mu is held.

@@ -1,6 +1,9 @@
 package sched
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
 // A Mutex is a sync.Mutex under a World's control. Init ties it to one. The
 // zero Mutex is unlocked and real: in a simulated World it must guard only
@@ -8,23 +11,39 @@ import "sync"
 // on it otherwise.
 type Mutex struct {
 	mu  sync.Mutex
+	w   *World // nil for the zero Mutex
 	sim *simMutex
 }
 
 // Init makes m an unlocked mutex of w, called name in schedules.
 func (m *Mutex) Init(w *World, name string) {
+	m.w = w
 	if w.sim != nil {
 		m.sim = w.sim.newMutex(name)
 	}
 }
 
+// watched reports whether the Mutex is no plain one now.
+func (m *Mutex) watched() bool { return m.w != nil && m.w.watched.Load() }
+
 // Lock blocks until the mutex is the caller's.
 func (m *Mutex) Lock() {
+	if m.watched() {
+		m.lockWatched()
+		return
+	}
+	m.mu.Lock()
+}
+
+// lockWatched is Lock, its caller, in a World that is simulated or profiled.
+func (m *Mutex) lockWatched() {
 	if m.sim != nil {
 		m.sim.lock()
 		return
 	}
+	began := m.w.Now()
 	m.mu.Lock()
+	m.w.count("mutex", uintptr(unsafe.Pointer(m)), 4, m.w.Now()-began)
 }
 
 // TryLock takes the mutex if it is free and reports whether it did.
@@ -62,6 +81,12 @@ func (c *Cond) Wait() {
 			c.sim = new(simCond)
 		}
 		c.sim.wait(c.m.sim)
+		return
+	}
+	if c.m.watched() {
+		began := c.m.w.Now()
+		c.c.Wait()
+		c.m.w.count("condvar", uintptr(unsafe.Pointer(c)), 3, c.m.w.Now()-began)
 		return
 	}
 	c.c.Wait()

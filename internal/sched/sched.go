@@ -21,8 +21,8 @@
 //
 // # What it costs to be able to simulate
 //
-// Each operation asks whether its World is simulated: a load and a branch that
-// is always taken the same way.
+// Each operation asks whether its World is simulated, or profiled: a load or two and
+// a branch that is always taken the same way.
 package sched
 
 import (
@@ -38,6 +38,10 @@ type World struct {
 	sim    *sim // nil in a real World
 	epoch  time.Time
 	lastID atomic.Uint64
+
+	// watched says that locks do more than lock: the World is simulated, or profiled.
+	watched atomic.Bool
+	profile profile
 
 	mu   sync.Mutex
 	live map[*Thread]struct{} // started and not yet returned; guarded by mu

@@ -99,6 +99,7 @@ func Simulate(o Options, body func(w *World), cleanup func()) (out Outcome) {
 	}
 	s := &sim{opts: o}
 	s.w = &World{sim: s, epoch: simEpoch}
+	s.w.watched.Store(true)
 	s.start(s.w.Adopt("test"), func(*Thread) { body(s.w) })
 	s.run()
 	if s.fail == nil {
