@@ -14,6 +14,8 @@ func (h *handlers) XMonitorAdd(_ *qmp.Call, args *api.XMonitorAddArgs) error {
 	is := func(p *bool) bool { return p != nil && *p }
 	human := args.Mode != nil && *args.Mode == api.XMonitorModeReadline
 	switch {
+	case !identifier.MatchString(args.Id):
+		return qerr.New("Parameter 'id' expects an identifier")
 	case h.s.attached[args.Id] != nil:
 		return qerr.New("Monitor with id '%s' already exists", args.Id)
 	case human && is(args.Pretty):
@@ -37,8 +39,9 @@ func (h *handlers) XMonitorAdd(_ *qmp.Call, args *api.XMonitorAddArgs) error {
 }
 
 // XMonitorRemove waits for commands in work on the monitor's clients, so it
-// cannot come from one of them. If the wait is given up the monitor is gone all
-// the same, and the character device is free once they are done.
+// cannot come from one of them. If the wait is given up, or ends with the client
+// (one of those may be removing this one's monitor), the monitor is gone all the
+// same, and the character device is free once they are done.
 func (h *handlers) XMonitorRemove(co *coro.Co, call *qmp.Call, args *api.XMonitorRemoveArgs) error {
 	dev := h.s.attached[args.Id]
 	switch c, _ := call.Monitor.(*qmpClient); {
@@ -51,5 +54,5 @@ func (h *handlers) XMonitorRemove(co *coro.Co, call *qmp.Call, args *api.XMonito
 		return err
 	}
 	delete(h.s.attached, args.Id)
-	return h.apart(co, "x-monitor-remove", dev.Detach)
+	return h.apart(co, call, "x-monitor-remove", dev.Detach)
 }

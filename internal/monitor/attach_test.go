@@ -2,11 +2,14 @@ package monitor_test
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qmp"
@@ -19,19 +22,14 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	g := start(t, 0)
 	q := g.dial(ctx)
 	c := api.Client{Executor: q}
-	path := filepath.Join(t.TempDir(), "s")
-	no := false
-	_, err := c.ChardevAdd(ctx, &api.ChardevAddArgs{Id: "c", Backend: api.ChardevBackend{Type: api.ChardevBackendKindSocket,
-		Socket: &api.ChardevSocketWrapper{Data: api.ChardevSocket{Wait: &no, Addr: api.SocketAddressLegacy{
-			Type: api.SocketAddressTypeUnix, Unix: &api.UnixSocketAddressWrapper{Data: api.UnixSocketAddress{Path: path}}}}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := listen(t, c, "c")
 	yes, human := true, api.XMonitorModeReadline
 	for _, test := range []struct {
 		args api.XMonitorAddArgs
 		want string
 	}{
+		{api.XMonitorAddArgs{Id: "", Chardev: "c"}, "Parameter 'id' expects an identifier"},
+		{api.XMonitorAddArgs{Id: "m n", Chardev: "c"}, "Parameter 'id' expects an identifier"},
 		{api.XMonitorAddArgs{Id: "m", Chardev: "nope"}, `chardev "nope" not found`},
 		{api.XMonitorAddArgs{Id: "m", Chardev: "c", Mode: &human, Pretty: &yes}, "'pretty' is not compatible with HMP monitors"},
 		{api.XMonitorAddArgs{Id: "m", Chardev: "c"}, ""},
@@ -44,11 +42,8 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	}
 	var first *qmp.Client
 	for range 2 {
-		conn, err := net.Dial("unix", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if first, err = qmp.NewClient(ctx, conn); err != nil {
+		var err error
+		if first, err = qmp.Dial(ctx, "unix", path); err != nil {
 			t.Fatal(err)
 		}
 		defer first.Close()
@@ -87,4 +82,73 @@ func TestMonitorsComeAndGo(t *testing.T) {
 	if err := c.ChardevRemove(ctx, &api.ChardevRemoveArgs{Id: "c"}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestMonitorsRemoveEachOther: each of two clients removes the other's monitor,
+// and so waits for the other's command. Being disconnected ends the wait.
+func TestMonitorsRemoveEachOther(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	g := start(t, 0)
+	c := api.Client{Executor: g.dial(ctx)}
+	clients := map[string]*qmp.Client{}
+	for _, id := range []string{"a", "b"} {
+		path := listen(t, c, id)
+		if err := c.XMonitorAdd(ctx, &api.XMonitorAddArgs{Id: id, Chardev: id}); err != nil {
+			t.Fatal(err)
+		}
+		q, err := qmp.Dial(ctx, "unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		clients[id] = q
+	}
+	var both sync.WaitGroup
+	g.m.Locked("both ask", func() { // and neither is begun
+		for id, other := range map[string]string{"a": "b", "b": "a"} {
+			both.Go(func() { // what it is answered depends on who is disconnected first
+				_ = clients[id].Execute(ctx, "x-monitor-remove", map[string]string{"id": other}, nil)
+			})
+		}
+		watcher := clients["a"]
+		for queued := 0; queued < 2; {
+			queued = 0
+			for _, m := range g.stalls(ctx, watcher).Monitors {
+				queued += int(m.Queued)
+			}
+		}
+	})
+	both.Wait()
+	for id, q := range clients {
+		select {
+		case <-q.Done():
+		case <-ctx.Done():
+			t.Errorf("%s is connected still", id)
+		}
+		for { // the monitor is gone at once, its device when the client is
+			err := c.ChardevRemove(ctx, &api.ChardevRemoveArgs{Id: id})
+			if err == nil {
+				break
+			}
+			if !strings.Contains(err.Error(), "busy") || ctx.Err() != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// listen makes a character device called id and returns the socket that it
+// listens on.
+func listen(t *testing.T, c api.Client, id string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	no := false
+	_, err := c.ChardevAdd(t.Context(), &api.ChardevAddArgs{Id: id, Backend: api.ChardevBackend{Type: api.ChardevBackendKindSocket,
+		Socket: &api.ChardevSocketWrapper{Data: api.ChardevSocket{Wait: &no, Addr: api.SocketAddressLegacy{
+			Type: api.SocketAddressTypeUnix, Unix: &api.UnixSocketAddressWrapper{Data: api.UnixSocketAddress{Path: path}}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -30,15 +30,21 @@ func (h *handlers) block(co *coro.Co, name string, f func()) {
 	co.Yield()
 }
 
-// apart is block for an f that nobody has to wait for: if co is cancelled it
-// returns why, and f goes on by itself.
-func (h *handlers) apart(co *coro.Co, name string, f func()) (gaveUp error) {
+// apart is block for an f that nobody has to wait for: if co is cancelled, or
+// nobody wants the answer to call any more, it returns why, and f goes on by
+// itself.
+func (h *handlers) apart(co *coro.Co, call *qmp.Call, name string, f func()) (gaveUp error) {
 	done := new(coro.Event)
+	stop := context.AfterFunc(call.Ctx, done.Set)
+	defer stop()
 	h.m.World.Go(name, func(*sched.Thread) {
 		f()
 		done.Set()
 	})
-	return done.WaitCancelable(co)
+	if err := done.WaitCancelable(co); err != nil {
+		return err
+	}
+	return context.Cause(call.Ctx)
 }
 
 // blockUntil is block for an f that returns soon after its context has ended:
