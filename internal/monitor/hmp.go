@@ -100,6 +100,10 @@ func (c *hmpClient) hand(p []byte, came ...int) bool {
 	if len(came) > 0 { // they are for the lines that they came with
 		c.awaitLocked(func() bool { return len(c.typed) == 0 })
 	}
+	if c.closed {
+		c.inbox.Put(came) // and so closes them
+		return false
+	}
 	c.typed, c.came = append(c.typed, p...), append(c.came, came...)
 	c.pump.Schedule()
 	c.awaitLocked(func() bool {

@@ -136,7 +136,7 @@ func (c *qmpClient) accept(r qmp.Request) (more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		c.giveBack(q)
+		c.drop(q)
 		return false
 	}
 	stop := c.backlog.Push(c.sess.OOBEnabled())
@@ -184,12 +184,9 @@ func (c *qmpClient) pop() (q *request, wait bool) {
 }
 
 func (c *qmpClient) answered(q *request) {
-	if q.timer != nil {
-		q.timer.Stop()
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.giveBack(q)
+	c.drop(q)
 	c.current = nil
 	if c.backlog.Answered() && !mutant.Planted("monitor-stays-full") {
 		c.room.Signal()
@@ -259,10 +256,7 @@ func (c *qmpClient) close() {
 	defer c.mu.Unlock()
 	c.closed = true
 	for _, q := range c.queue {
-		if q.timer != nil {
-			q.timer.Stop()
-		}
-		c.giveBack(q)
+		c.drop(q)
 	}
 	c.queue = nil
 	c.named.Close()

@@ -43,6 +43,14 @@ func (c *qmpClient) newRequest(r qmp.Request) *request {
 	return q
 }
 
+// drop undoes newRequest and claim for a request that is done with, run or not.
+func (c *qmpClient) drop(q *request) {
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	c.giveBack(q)
+}
+
 func (c *qmpClient) expire(q *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
