@@ -265,6 +265,9 @@ func (c *Client) roundTrip(ctx context.Context, r request, command string, args 
 			sent = true
 		case <-c.done:
 		}
+		if c.Err() != nil {
+			c.dropUnsent()
+		}
 	}
 	return c.await(ctx, call)
 }

@@ -52,6 +52,7 @@ func (c *Client) read() {
 // write is the writing goroutine. That it is one of its own lets a caller give
 // up without leaving half a line behind.
 func (c *Client) write() {
+	defer c.dropUnsent()
 	for {
 		var m message
 		select {
@@ -62,6 +63,19 @@ func (c *Client) write() {
 		}
 		if err := c.sender.write(m); err != nil {
 			c.fail(err)
+			return
+		}
+	}
+}
+
+// dropUnsent closes the files of what nobody will write any more. Whoever puts a
+// message there once the connection is gone calls it too.
+func (c *Client) dropUnsent() {
+	for {
+		select {
+		case m := <-c.outgoing:
+			closeFiles(m.files)
+		default:
 			return
 		}
 	}

@@ -212,3 +212,51 @@ func TestFilesThatCannotBeSent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What waits to be sent with files when the client is closed leaves none open.
+func TestFilesNeverSent(t *testing.T) {
+	begun, stuck := make(chan struct{}), make(chan struct{})
+	c := taking(t, func(s taker) {
+		_, _ = s.conn.Read(make([]byte, 1)) // of what does not fit into the socket
+		close(begun)
+		<-stuck
+	})
+	defer close(stuck)
+	given, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.Execute(given, "x", map[string]string{"data": strings.Repeat("x", 2<<20)}, nil) }()
+	<-begun
+	f := content(t, "x")
+	go func() { done <- c.WithFiles(f).Execute(given, "getfd", nil, nil) }()
+	for opened(t, f) < 2 { // a copy waits
+	}
+	cancel()
+	for range 2 {
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	_ = c.Close()
+	if n := opened(t, f); n != 1 {
+		t.Errorf("the file is open %d times", n)
+	}
+}
+
+// opened tells how often this process has f open.
+func opened(t *testing.T, f *os.File) (n int) {
+	t.Helper()
+	want, err := os.Stat(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil || len(paths) == 0 {
+		t.Skip("no list of open files here")
+	}
+	for _, path := range paths {
+		if got, err := os.Stat(path); err == nil && os.SameFile(got, want) {
+			n++
+		}
+	}
+	return n
+}
