@@ -251,7 +251,7 @@ func opened(t *testing.T, f *os.File) (n int) {
 	}
 	paths, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil || len(paths) == 0 {
-		t.Skip("no list of open files here")
+		t.Fatalf("there is no list of open files: %v", err)
 	}
 	for _, path := range paths {
 		if got, err := os.Stat(path); err == nil && os.SameFile(got, want) {

@@ -1,7 +1,10 @@
 package monitor
 
 import (
+	"cmp"
+	"crypto/rand"
 	"os"
+	"syscall"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/riscv"
@@ -34,17 +37,37 @@ func (h *handlers) Memsave(co *coro.Co, _ *qmp.Call, args *api.MemsaveArgs) erro
 	})
 }
 
-// Dumpdtb implements api.Commands.
+// Dumpdtb implements api.Commands. The tree takes the file's place as a whole, as
+// in QEMU, so that nobody waits for who reads a pipe of that name.
 func (h *handlers) Dumpdtb(_ *qmp.Call, args *api.DumpdtbArgs) error {
 	tree := h.m.Board.DeviceTree()
 	if tree == nil {
 		return qerr.New("This machine doesn't have an FDT")
 	}
-	if err := os.WriteFile(args.Filename, tree, 0o666); err != nil {
-		return qerr.New("Error saving FDT to file %s: Failed to create file \u201c%s\u201d: %s",
-			args.Filename, args.Filename, qerr.Reason(err))
+	if err := replaceFile(args.Filename, tree); err != nil {
+		return qerr.Prepend(err, "Error saving FDT to file %s: ", args.Filename)
 	}
 	return nil
+}
+
+// replaceFile makes a file that has text and puts it where name is. If that
+// fails what was there stays; the error says, in GLib's words, what failed.
+func replaceFile(name string, text []byte) error {
+	draft := name + "." + rand.Text()[:6]
+	f, err := os.OpenFile(draft, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return qerr.New("Failed to create file \u201c%s\u201d: %s", draft, qerr.Reason(err))
+	}
+	_, err = f.Write(text)
+	if err = cmp.Or(err, f.Close()); err != nil {
+		err = qerr.New("Failed to write file \u201c%s\u201d: write() failed: %s", draft, qerr.Reason(err))
+	} else if err = syscall.Rename(draft, name); err != nil {
+		err = qerr.New("Failed to rename file \u201c%s\u201d to \u201c%s\u201d: g_rename() failed: %s", draft, name, qerr.Reason(err))
+	}
+	if err != nil {
+		_ = os.Remove(draft)
+	}
+	return err
 }
 
 func (h *handlers) XQueryIrq(*qmp.Call) (*api.HumanReadableText, error) {
