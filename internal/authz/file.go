@@ -1,10 +1,10 @@
 package authz
 
 import (
-	"io"
 	"os"
 	"sync"
 
+	"github.com/backplane-vm/backplane/internal/hostfile"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qapi/visit"
@@ -59,11 +59,11 @@ func (f *File) changed() bool {
 }
 
 func (f *File) load() error {
-	text, info, err := contents(f.name)
+	text, info, err := hostfile.Read(f.name, maxFile)
 	if err != nil {
 		return qerr.New("Unable to read '%s': Failed to open file “%s”: %s", f.name, f.name, qerr.Reason(err))
 	}
-	v, err := qobject.ParseJSON(text)
+	v, err := qobject.ParseJSON(string(text))
 	if err != nil {
 		return err
 	}
@@ -77,18 +77,4 @@ func (f *File) load() error {
 	}
 	f.list, f.read = list, info
 	return nil
-}
-
-func contents(name string) (string, os.FileInfo, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(file, maxFile))
-	return string(text), info, err
 }

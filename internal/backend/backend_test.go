@@ -49,6 +49,7 @@ func TestSecret(t *testing.T) {
 		{backend.SecretOptions{Data: ptr("YWJ"), Base64: true}, "ab", ""},
 		{backend.SecretOptions{Data: ptr(encode(sealed)), KeyID: ptr("master"), IV: ptr(encode(iv))}, "letmein", ""},
 		{backend.SecretOptions{}, "", "Either 'file' or 'data' must be provided"},
+		{backend.SecretOptions{File: ptr("/dev/zero")}, "", "Unable to read /dev/zero: Failed to open file “/dev/zero”: File too large"},
 		{backend.SecretOptions{Data: ptr("a"), File: ptr("b")}, "", "'file' and 'data' are mutually exclusive"},
 		{backend.SecretOptions{File: ptr("/nonesuch")}, "", "Unable to read /nonesuch: Failed to open file “/nonesuch”: No such file or directory"},
 		{backend.SecretOptions{Data: ptr("!!"), Base64: true}, "", "Base64 data contains invalid characters"},

@@ -4,9 +4,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
-	"os"
 	"strings"
 
+	"github.com/backplane-vm/backplane/internal/hostfile"
 	"github.com/backplane-vm/backplane/internal/qom"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -15,6 +15,9 @@ const (
 	secretType = "secret"
 	// secretKey is the size of a key to a secret: AES-256.
 	secretKey = 32
+	// maxSecret bounds a file that has a secret: keys and passwords are a few
+	// hundred bytes.
+	maxSecret = 1 << 20
 )
 
 // SecretOptions say what a secret is and how it is written.
@@ -60,7 +63,7 @@ func (s *Secret) input() ([]byte, error) {
 	case o.File != nil && o.Data != nil:
 		return nil, qerr.New("'file' and 'data' are mutually exclusive")
 	case o.File != nil:
-		raw, err := os.ReadFile(*o.File)
+		raw, _, err := hostfile.Read(*o.File, maxSecret)
 		if err != nil {
 			return nil, qerr.New("Unable to read %s: Failed to open file \u201c%s\u201d: %s", *o.File, *o.File, qerr.Reason(err))
 		}

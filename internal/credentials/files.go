@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 
+	"github.com/backplane-vm/backplane/internal/hostfile"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -57,14 +57,10 @@ func find(o *Options) (f files, err error) {
 	return f, nil
 }
 
-// read returns what a file holds, but not what is beyond maxFile.
+// read returns what a file holds.
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	text, _, err := hostfile.Read(path, maxFile)
+	return text, err
 }
 
 // certificates reads all that are in PEM. found is how many there seemed to be.

@@ -63,12 +63,13 @@ const layers = `
 	internal/mem, internal/qom < internal/qdev;
 
 	# Who may come in, and how they show who they are.
-	qapi/visit < internal/authz;
-	qapi/qerr < internal/credentials;
+	golang.org/x/sys/unix < internal/hostfile;
+	qapi/visit, internal/hostfile < internal/authz;
+	qapi/qerr, internal/hostfile < internal/credentials;
 	NONE < internal/credentials/credtest;
 
 	# Backends.
-	internal/mem, internal/qom, internal/descriptor, internal/authz, internal/credentials < internal/backend;
+	internal/mem, internal/qom, internal/descriptor, internal/hostfile, internal/authz, internal/credentials < internal/backend;
 	coro, qapi/qerr < internal/block/qcow2;
 	qapi/qerr, internal/mutant < internal/block/throttle < internal/backend;
 	BASE, internal/qom, golang.org/x/sys/unix, internal/descriptor, internal/block/qcow2, internal/block/throttle < internal/block;

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
@@ -113,7 +114,7 @@ func (l *Log) SetFile(name string) error {
 		}
 		name = fmt.Sprint(before, os.Getpid(), after)
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o666)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|syscall.O_NONBLOCK, 0o666) // nobody waits for who reads a pipe
 	if err != nil {
 		return qerr.New("Error opening logfile %s: %s", name, qerr.Reason(err))
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -77,6 +78,13 @@ func TestFile(t *testing.T) {
 	l.Trace(RISCVTrap, "hart:%d", 3)
 	if err := l.SetFile(t.TempDir() + "/no/log"); err == nil || !strings.HasSuffix(err.Error(), "/no/log: No such file or directory") {
 		t.Error(err)
+	}
+	pipe := t.TempDir() + "/pipe"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetFile(pipe); err == nil || !strings.HasSuffix(err.Error(), "/pipe: No such device or address") {
+		t.Errorf("a pipe that nobody reads: %v", err)
 	}
 	if err := l.SetFile("a%d%d"); err == nil {
 		t.Error("two numbers")
