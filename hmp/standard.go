@@ -35,6 +35,9 @@ var topRows = []row{
 		params: "device bps bps_rd bps_wr iops iops_rd iops_wr", help: "change I/O throttle limits for a block drive"},
 	{name: "cancel_vcpu_dirty_limit", qmp: "cancel-vcpu-dirty-limit", args: "cpu_index:l?", params: "[cpu_index]",
 		help: "cancel dirty page rate limit, use cpu_index to cancel\n\t\t\t\t\t limit on a specified virtual cpu"},
+	{name: "change", qmp: "blockdev-change-medium", args: "device:B,force:-f,target:F,arg:s?,read-only-mode:s?",
+		params: "device [-f] filename [format [read-only-mode]]",
+		help:   "change a removable medium, optional format, use -f to force the operation"},
 	{name: "chardev-add", qmp: "chardev-add", args: "args:s", params: "args", help: "add chardev"},
 	{name: "chardev-change", qmp: "chardev-change", args: "id:s,args:s", params: "id args", help: "change chardev"},
 	{name: "chardev-remove", qmp: "chardev-remove", args: "id:s", params: "id", help: "remove chardev"},
@@ -46,6 +49,13 @@ var topRows = []row{
 	{name: "device_add", qmp: "device_add", args: "device:O", params: "driver[,prop=value][,...]",
 		help: "add device, like -device on the command line"},
 	{name: "device_del", qmp: "device_del", args: "id:s", params: "device", help: "remove device"},
+	{name: "drive_add", args: "node:-n,pci_addr:s,opts:s",
+		params: "[-n] [[<domain>:]<bus>:]<slot>\n" +
+			"[file=file][,if=type][,bus=n]\n" +
+			"[,unit=m][,media=d][,index=i]\n" +
+			"[,snapshot=on|off][,cache=on|off]\n" +
+			"[,readonly=on|off][,copy-on-read=on|off]",
+		help: "add drive to PCI storage controller"},
 	{name: "drive_del", args: "id:B", params: "device", help: "remove host block device"},
 	{name: "dump-guest-memory", qmp: "dump-guest-memory", args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?", params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
 		help: "dump guest memory into file 'filename'.\n" +
@@ -61,7 +71,7 @@ var topRows = []row{
 			"\t\t\tbegin: the starting physical address.\n" +
 			"\t\t\tlength: the memory size, in bytes."},
 	{name: "dumpdtb", qmp: "dumpdtb", args: "filename:F", params: "filename", help: "dump the FDT in dtb format to 'filename'"},
-	{name: "eject", args: "force:-f,device:B", params: "[-f] device",
+	{name: "eject", qmp: "eject", args: "force:-f,device:B", params: "[-f] device",
 		help: "eject a removable medium (use -f to force it)"},
 	{name: "exit_preconfig", qmp: "x-exit-preconfig", help: "exit the preconfig state", preconfig: true},
 	{name: "getfd", qmp: "getfd", args: "fdname:s", params: "getfd name",

@@ -204,11 +204,16 @@ type dialogue struct {
 // beginDialogue starts a program with some things to play with.
 func beginDialogue(t *testing.T, program string) *dialogue {
 	t.Helper()
-	c := &dialogue{t: t, cmd: exec.Command(program, "-M", "virt", "-m", "64", "-nodefaults", "-display", "none", "-S", "-bios", "none",
-		"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2",
-		"-blockdev", "driver=null-co,node-name=n0,size=1048576,read-zeroes=on",
-		"-object", "rng-builtin,id=o1", "-object", "throttle-group,id=tg", "-qmp", "stdio")}
-	c.cmd.Dir = t.TempDir()
+	return beginDialogueIn(t, t.TempDir(), program, "-blockdev", "driver=null-co,node-name=n0,size=1048576,read-zeroes=on",
+		"-drive", "if=none,id=d0,format=null-co,node-name=nd0", "-object", "rng-builtin,id=o1", "-object", "throttle-group,id=tg")
+}
+
+// beginDialogueIn starts a program in a folder, with two root ports.
+func beginDialogueIn(t *testing.T, dir, program string, args ...string) *dialogue {
+	t.Helper()
+	c := &dialogue{t: t, cmd: exec.Command(program, append([]string{"-M", "virt", "-m", "64", "-nodefaults", "-display", "none", "-S", "-bios", "none",
+		"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2", "-qmp", "stdio"}, args...)...)}
+	c.cmd.Dir = dir
 	to, err := c.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

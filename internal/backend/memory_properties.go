@@ -128,7 +128,7 @@ func setPrealloc(o *qom.Object, in qom.Input) error {
 // setContext finds no thread-context, as there is no such type.
 func setContext(_ *qom.Object, in qom.Input) error {
 	id, err := in.Str("prealloc-context")
-	if err != nil {
+	if err != nil || id == "" {
 		return err
 	}
 	return NoContext(id)

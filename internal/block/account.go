@@ -77,4 +77,4 @@ func (b *Backend) tally(t *Tally, began int64, bytes int64, err error) {
 	t.Bytes += bytes
 }
 
-func (b *Backend) now() int64 { return b.use.node.graph.clock.Now() }
+func (b *Backend) now() int64 { return b.graph.clock.Now() }

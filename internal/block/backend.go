@@ -8,14 +8,23 @@ import (
 	"github.com/backplane-vm/backplane/internal/block/throttle"
 )
 
-// A Backend is a device's (or an export's) handle on a node: QEMU's
-// BlockBackend. It is used under the BQL; its requests yield.
+// A Backend is a device's (or an export's) handle on a node, its medium: QEMU's
+// BlockBackend. That of a -drive is there before the device, may be without a
+// medium, and may change it; see [Drive]. It is used under the BQL; its requests
+// yield.
 type Backend struct {
-	use    use
-	path   string // empty for one without a device
-	open   bool
-	used   bool // the node: until the last request after Close
-	device any  // see SetDevice
+	graph  *Graph
+	use    *use   // of the medium; nil without one
+	path   string // empty while it has no device
+	device any    // see SetDevice
+	closed bool
+
+	drive     *Drive // nil unless a -drive made it
+	known     bool   // and the monitor knows it by that one's id
+	forgotten bool   // and does no more
+	retained  retained
+	// What it does with a medium, and lets others do.
+	need, share Perm
 
 	inFlight int
 	quiesce  int        // drained sections the backend is in
@@ -30,19 +39,48 @@ type Backend struct {
 // keeps the node from being deleted and does not restrict anybody; what the
 // device will do it says with [Backend.Claim].
 func (g *Graph) Attach(node *Node, path string) (*Backend, error) {
-	return attachBackend(node, path, "block device '"+path+"'", 0)
-}
-
-func attachBackend(node *Node, path, desc string, need Perm) (*Backend, error) {
-	b := &Backend{path: path, open: true, used: true, limits: node.limits}
-	if b.limits == nil {
-		b.limits = new(throttle.Member)
-	}
-	b.use = use{node: node, desc: desc, role: "root", need: need, share: AllPerms, parent: b}
-	if err := b.use.attach(); err != nil {
+	b := g.newBackend()
+	b.path = path
+	if err := b.Insert(node); err != nil {
 		return nil, err
 	}
+	g.backends = append(g.backends, b)
 	return b, nil
+}
+
+// newBackend returns one without a medium that asks for nothing.
+func (g *Graph) newBackend() *Backend {
+	return &Backend{graph: g, share: AllPerms, limits: new(throttle.Member)}
+}
+
+// borrow makes a backend that nobody sees, for who needs something of the node
+// for a while, until it is closed.
+func (n *Node) borrow(need Perm) (*Backend, error) {
+	b := n.graph.newBackend()
+	b.need = need
+	return b, b.Insert(n)
+}
+
+// Insert makes a node the medium of a backend that has none. On error nothing
+// has changed.
+func (b *Backend) Insert(n *Node) error {
+	u := &use{node: n, desc: b.describe(), role: "root", need: b.need, share: b.share, parent: b}
+	if err := u.attach(); err != nil {
+		return err
+	}
+	b.use = u
+	return nil
+}
+
+// describe names the backend in conflicts of permissions.
+func (b *Backend) describe() string {
+	switch {
+	case b.drive != nil && !b.forgotten:
+		return "block device '" + b.drive.ID + "'"
+	case b.path != "":
+		return "block device '" + b.path + "'"
+	}
+	return "an unnamed block device"
 }
 
 // Claim states that the device reads and, unless the node or readOnly forbids
@@ -50,13 +88,23 @@ func attachBackend(node *Node, path, desc string, need Perm) (*Backend, error) {
 // set. On error nothing has changed.
 func (b *Backend) Claim(readOnly, shareRW bool) error {
 	need, share := ConsistentRead, ConsistentRead|WriteUnchanged|Resize
-	if !readOnly && !b.use.node.readOnly {
+	if !readOnly && !b.ReadOnly() {
 		need |= Write
 	}
 	if shareRW {
 		share |= Write
 	}
-	return b.use.require(need, share)
+	return b.require(need, share)
+}
+
+func (b *Backend) require(need, share Perm) error {
+	if b.use != nil {
+		if err := b.use.require(need, share); err != nil {
+			return err
+		}
+	}
+	b.need, b.share = need, share
+	return nil
 }
 
 // SetDevice says who is behind the backend. A device that has a method
@@ -69,21 +117,39 @@ func (b *Backend) SetDevice(device any) {
 	}
 }
 
-// Node returns what the backend is attached to.
-func (b *Backend) Node() *Node { return b.use.node }
+// Node returns the medium, or nil.
+func (b *Backend) Node() *Node {
+	if b.use == nil {
+		return nil
+	}
+	return b.use.node
+}
 
-// Path returns the QOM path of the device that the backend belongs to.
+// Inserted reports whether there is a medium.
+func (b *Backend) Inserted() bool { return b.use != nil }
+
+// Path returns the QOM path of the device that the backend belongs to, or "".
 func (b *Backend) Path() string { return b.path }
 
-// Close gives the node back when no request is in flight, in a drained section of
-// it. It does not wait for that: a device goes after its last request, and so has
-// given it back on return. Requests that are parked or come later fail. Closing
-// again does nothing.
+// Close is for the device, which lets go of its backend: that gives its medium
+// back when no request is in flight, in a drained section of it. It does not wait
+// for that: a device goes after its last request, and so has given it back on
+// return. Requests that are parked or come later fail. Closing again does nothing.
+// A -drive's backend stays if its device never came to be; it goes with one that was.
 func (b *Backend) Close() {
-	if !b.open {
+	switch {
+	case b.closed:
+		return
+	case b.known && b.device == nil:
+		b.vacate()
 		return
 	}
-	b.open, b.device = false, nil
+	b.closed, b.known, b.device = true, false, nil
+	b.forgotten = b.drive != nil
+	if b.use == nil {
+		b.destroy()
+		return
+	}
 	b.use.node.drainBegin()
 	if !b.busy() {
 		b.giveBack()
@@ -91,34 +157,45 @@ func (b *Backend) Close() {
 }
 
 func (b *Backend) giveBack() {
-	b.used = false
-	n := b.use.node
-	b.use.drop()
-	n.drainEnd()
-	if b.limits != n.limits {
-		b.limits.Leave()
+	u := b.use
+	b.use = nil
+	u.drop()
+	u.node.drainEnd()
+	u.node.dropUnused()
+	b.destroy()
+}
+
+// destroy takes a backend that has no medium any more out of the graph.
+func (b *Backend) destroy() {
+	b.closed = true
+	b.limits.Leave()
+	g := b.graph
+	g.backends = slices.DeleteFunc(g.backends, func(have *Backend) bool { return have == b })
+	if b.drive != nil {
+		delete(g.drives, b.drive.ID)
 	}
 }
 
-// Backends returns the backends of all nodes that belong to devices, in order
-// of the nodes.
-func (g *Graph) Backends() []*Backend {
-	var all []*Backend
-	for _, n := range g.order {
-		for _, u := range n.users {
-			if b, ok := u.parent.(*Backend); ok && b.path != "" {
-				all = append(all, b)
-			}
-		}
+// Backends returns those that belong to devices and those of drives, in order
+// of creation.
+func (g *Graph) Backends() []*Backend { return slices.Clone(g.backends) }
+
+// Sectors returns the capacity in units of SectorSize, 0 without a medium.
+func (b *Backend) Sectors() uint64 {
+	if b.use == nil {
+		return 0
 	}
-	return all
+	return uint64(b.use.node.Length() / SectorSize)
 }
 
-// Sectors returns the capacity in units of SectorSize.
-func (b *Backend) Sectors() uint64 { return uint64(b.use.node.Length() / SectorSize) }
-
-// ReadOnly reports whether writes are refused.
-func (b *Backend) ReadOnly() bool { return b.use.node.readOnly }
+// ReadOnly reports whether writes are refused. Without a medium it says what
+// the next one will be.
+func (b *Backend) ReadOnly() bool {
+	if b.use == nil {
+		return b.retained.readOnly
+	}
+	return b.use.node.readOnly
+}
 
 // InFlight returns how many requests are being worked on, without those that
 // are parked.
@@ -193,17 +270,18 @@ func (b *Backend) Flush(co *coro.Co) (err error) {
 	b.begin(co)
 	defer b.end()
 	defer func() { b.tally(&b.stats.Flushes, began, 0, err) }()
-	if !b.open {
+	if b.closed || b.use == nil {
 		return syscall.ENOMEDIUM
 	}
 	return b.use.node.Flush(co)
 }
 
 func (b *Backend) check(write bool, off, n int64) error {
+	if b.closed || b.use == nil {
+		return syscall.ENOMEDIUM
+	}
 	length := b.use.node.Length()
 	switch {
-	case !b.open:
-		return syscall.ENOMEDIUM
 	case write && b.use.node.readOnly:
 		return syscall.EPERM
 	case off < 0 || off > length || n > length-off:
@@ -241,10 +319,10 @@ func (b *Backend) abandon(co *coro.Co) {
 
 func (b *Backend) end() {
 	b.inFlight--
-	if b.used && !b.open && !b.busy() {
+	if b.closed && b.use != nil && !b.busy() {
 		b.giveBack()
 	}
-	b.use.node.graph.kick()
+	b.graph.kick()
 }
 
 func (b *Backend) busy() bool { return b.inFlight > 0 }

@@ -80,9 +80,11 @@ type Graph struct {
 	files *descriptor.Sets // nil for none
 
 	nodes  map[string]*Node
-	drives map[string]*Node // what -drive made, by its id
-	order  []*Node          // in order of creation
-	lastID int              // for made-up names
+	order  []*Node // in order of creation
+	lastID int     // for made-up names
+
+	backends []*Backend          // in order of creation
+	drives   map[string]*Backend // those of drives, by the id
 
 	groups      *throttle.Set
 	onThreshold func(Exceeded)
@@ -97,7 +99,7 @@ type Graph struct {
 // NewGraph returns an empty graph whose requests live in main, whose blocking
 // work runs on pool and whose artificial delays are measured by clock.
 func NewGraph(main *aio.Context, pool *aio.Pool, clock *aio.Clock) *Graph {
-	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Node),
+	return &Graph{main: main, pool: pool, clock: clock, nodes: make(map[string]*Node), drives: make(map[string]*Backend),
 		groups: newGroups(main, clock)}
 }
 
@@ -127,32 +129,6 @@ func (g *Graph) Add(co *coro.Co, o Options) (*Node, error) {
 	}
 	n.owned = true
 	return n, nil
-}
-
-// AddDrive makes a node, usually without a name, that devices know by id as
-// well. It stays until the graph is closed. co is as for [Graph.Add].
-func (g *Graph) AddDrive(co *coro.Co, id string, o Options) (*Node, error) {
-	if g.drives[id] != nil {
-		return nil, qerr.New("Duplicate ID '%s' for drive", id)
-	}
-	if !wellFormed(id) {
-		return nil, qerr.New("Parameter 'id' expects an identifier")
-	}
-	n, err := g.open(co, o)
-	if err != nil {
-		return nil, err
-	}
-	n.drive, n.limits = id, new(throttle.Member)
-	g.drives[id] = n
-	return n, nil
-}
-
-// Find returns what a device's drive property names: a drive's node or a node.
-func (g *Graph) Find(name string) *Node {
-	if n := g.drives[name]; n != nil {
-		return n
-	}
-	return g.nodes[name]
 }
 
 func (g *Graph) open(co *coro.Co, o Options) (*Node, error) {
@@ -245,8 +221,11 @@ func (g *Graph) deletable(name string) (*Node, error) {
 	return n, nil
 }
 
-// Close removes every node. No backend is left and no request in flight.
+// Close removes every node and drive. No device is left and no request in flight.
 func (g *Graph) Close() {
+	for len(g.backends) > 0 {
+		g.backends[0].destroy()
+	}
 	for len(g.order) > 0 {
 		n := g.order[len(g.order)-1]
 		n.users = nil

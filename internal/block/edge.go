@@ -107,8 +107,13 @@ type Edge struct {
 
 func (u *use) edge() Edge { return Edge{Role: u.role, Child: u.node, Need: u.need, Share: u.share} }
 
-// Edge returns how the backend uses its node.
-func (b *Backend) Edge() Edge { return b.use.edge() }
+// Edge returns how the backend uses its medium; ok is false without one.
+func (b *Backend) Edge() (e Edge, ok bool) {
+	if b.use == nil {
+		return Edge{}, false
+	}
+	return b.use.edge(), true
+}
 
 // Edges returns how the node uses others.
 func (n *Node) Edges() []Edge {

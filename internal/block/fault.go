@@ -22,7 +22,7 @@ const (
 
 // Fault is a request of a device that failed.
 type Fault struct {
-	Path, Drive, Node string // the device's and the -drive's may be ""
+	Path, Drive, Node string // any of them may be ""
 	Write             bool
 	Action            OnError // Report, Ignore or Stop
 	// Stops says whether the device's policies may stop the machine; NoSpace is
@@ -71,17 +71,14 @@ func (p policies) action(write bool, errno syscall.Errno) OnError {
 	return policy
 }
 
-// SetErrorPolicies says what failed requests of devices that leave it open lead
-// to, for a -drive; "" or Auto leaves it open again.
-func (n *Node) SetErrorPolicies(reads, writes OnError) {
-	n.policies = policies{reads: reads, writes: writes}
-}
-
-// SetErrorPolicies says what failed requests of the device lead to.
+// SetErrorPolicies says what failed requests of the device lead to. What is
+// left open its drive says.
 func (b *Backend) SetErrorPolicies(reads, writes string) {
-	n := b.use.node
-	b.policies = policies{reads: OnError(reads), writes: OnError(writes)}.
-		or(n.policies.reads, n.policies.writes).or(Report, ENOSPC)
+	p := policies{reads: OnError(reads), writes: OnError(writes)}
+	if b.drive != nil {
+		p = p.or(b.drive.OnReadError, b.drive.OnWriteError)
+	}
+	b.policies = p.or(Report, ENOSPC)
 }
 
 // IOStatus returns "ok", or how the first request since the machine was started
@@ -111,10 +108,13 @@ func (b *Backend) Failed(write bool, err error) (ignore, again bool) {
 			b.policies.status = "nospace"
 		}
 	}
-	n := b.use.node
-	if f := n.graph.onFault; f != nil {
+	node := ""
+	if n := b.Node(); n != nil {
+		node = n.Name()
+	}
+	if f := b.graph.onFault; f != nil {
 		f(Fault{
-			Path: b.path, Drive: n.drive, Node: n.Name(), Write: write, Action: action,
+			Path: b.path, Drive: b.Name(), Node: node, Write: write, Action: action,
 			Stops: b.policies.stops(), NoSpace: errno == syscall.ENOSPC, Reason: qerr.Strerror(errno),
 		})
 	}

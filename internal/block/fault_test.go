@@ -18,15 +18,18 @@ func TestErrorPolicies(t *testing.T) {
 	f := newFixture(t)
 	var told []block.Fault
 	f.g.OnFault(func(x block.Fault) { told = append(told, x) })
-	n, err := f.g.AddDrive(nil, "d0", block.Options{Driver: "null-co", NodeName: "n"})
-	if err != nil {
-		t.Fatal(err)
+	drive := func(id, node string, writes block.OnError) *block.Backend {
+		t.Helper()
+		b, err := f.g.AddDrive(nil, block.Drive{ID: id, Medium: block.Options{Driver: "null-co", NodeName: node}, OnWriteError: writes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.must(b.Occupy("/" + id))
+		return b
 	}
-	b, err := f.attach(f.g, n, "/d")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b, stops := drive("d0", "n", ""), drive("d1", "n1", block.Stop)
 	defer b.Close()
+	defer stops.Close()
 	full := &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 	for _, c := range []struct {
 		driveWrites   block.OnError
@@ -45,7 +48,10 @@ func TestErrorPolicies(t *testing.T) {
 		{block.Stop, "auto", "auto", true, syscall.EIO, "false true failed stop"},
 		{block.Stop, "auto", "ignore", true, syscall.EIO, "true false  ignore"},
 	} {
-		n.SetErrorPolicies("", c.driveWrites)
+		b := b
+		if c.driveWrites == block.Stop {
+			b = stops
+		}
 		b.SetErrorPolicies(c.reads, c.writes)
 		ignore, retry := b.Failed(c.write, c.err)
 		last := told[len(told)-1]
@@ -53,7 +59,7 @@ func TestErrorPolicies(t *testing.T) {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}
-	if x := told[2]; x.Path != "/d" || x.Drive != "d0" || x.Node != "n" || !x.Write || !x.Stops || !x.NoSpace || x.Reason != "No space left on device" {
+	if x := told[2]; x.Path != "/d0" || x.Drive != "d0" || x.Node != "n" || !x.Write || !x.Stops || !x.NoSpace || x.Reason != "No space left on device" {
 		t.Errorf("%+v", x)
 	}
 	b.SetErrorPolicies("stop", "stop")

@@ -43,9 +43,6 @@ func direction(write bool) throttle.Direction {
 	return throttle.Read
 }
 
-// Limits returns the throttle group of a -drive that no device has, or nil.
-func (n *Node) Limits() *throttle.Group { return n.limits.Group() }
-
 // Limits returns the throttle group that the backend is in, or nil.
 func (b *Backend) Limits() *throttle.Group { return b.limits.Group() }
 
@@ -54,15 +51,7 @@ func (b *Backend) Limits() *throttle.Group { return b.limits.Group() }
 // empty the backend stays in the group it is in, or comes into one called
 // fallback. Without limits it leaves its group.
 func (b *Backend) SetLimits(l throttle.Limits, name, fallback string) {
-	setLimits(b.use.node.graph, b.limits, l, name, fallback)
-}
-
-// SetLimits is [Backend.SetLimits] for a -drive that no device has yet.
-func (n *Node) SetLimits(l throttle.Limits, name, fallback string) {
-	setLimits(n.graph, n.limits, l, name, fallback)
-}
-
-func setLimits(g *Graph, m *throttle.Member, l throttle.Limits, name, fallback string) {
+	m := b.limits
 	if !l.Enabled() {
 		m.Leave()
 		return
@@ -75,7 +64,7 @@ func setLimits(g *Graph, m *throttle.Member, l throttle.Limits, name, fallback s
 		name = fallback
 	}
 	m.Leave()
-	group := g.groups.Find(name)
+	group := b.graph.groups.Find(name)
 	group.Join(m)
 	group.SetLimits(l)
 }

@@ -145,23 +145,20 @@ func TestBackendLimits(t *testing.T) {
 // The limits of a -drive are there before its device and after.
 func TestDriveLimits(t *testing.T) {
 	f := newFixture(t)
-	n, err := f.g.AddDrive(nil, "d0", block.Options{Driver: "memory", Size: 1 << 20})
+	b, err := f.g.AddDrive(nil, block.Drive{ID: "d0", Medium: block.Options{Driver: "memory", Size: 1 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.SetLimits(slowly(), "", "d0")
-	b, err := f.attach(f.g, n, "/d")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.SetLimits(slowly(), "", "d0")
+	f.must(b.Occupy("/d"))
 	ended := f.reads(b, 2)
-	if got := ended(); got != 1 || b.Limits() != n.Limits() {
+	if got := ended(); got != 1 {
 		t.Errorf("%d of 2 reads ended at once", got)
 	}
+	b.Drain()
 	b.Close()
-	f.settle()
-	if got := ended(); got != 2 || n.Limits() == nil {
-		t.Errorf("%d of 2 ended when the backend closed; group %v", got, n.Limits())
+	if got := ended(); got != 2 || b.Limits() == nil {
+		t.Errorf("%d of 2 ended when the backend closed; group %v", got, b.Limits())
 	}
 }
 

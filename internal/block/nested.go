@@ -84,10 +84,11 @@ func (g *Graph) DrainAll() {
 // section of its node, begun and ended. The caller holds the BQL and is no
 // coroutine.
 func (b *Backend) Drain() {
-	n := b.use.node
-	n.Quiesce()
-	n.graph.wait(b.busy)
-	n.Unquiesce()
+	if n := b.Node(); n != nil {
+		n.Quiesce()
+		b.graph.wait(b.busy)
+		n.Unquiesce()
+	}
 }
 
 // wait polls the main context while cond holds.

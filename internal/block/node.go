@@ -5,7 +5,6 @@ import (
 	"syscall"
 
 	"github.com/backplane-vm/backplane/coro"
-	"github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 )
 
@@ -45,12 +44,10 @@ type Node struct {
 	graph          *Graph
 	opts           Options
 	drv            driver
-	users          []*use           // who uses the node, oldest first
-	children       []*use           // the nodes it uses
-	owned          bool             // made by blockdev-add or -blockdev, not for a parent
-	drive          string           // the id of the -drive it was made by
-	policies       policies         // of that -drive, for devices that leave them open
-	limits         *throttle.Member // of that -drive, whoever has it; else nil
+	users          []*use // who uses the node, oldest first
+	children       []*use // the nodes it uses
+	owned          bool   // made by blockdev-add or -blockdev, not for a parent
+	held           bool   // see [Graph.Open]
 	readOnly       bool
 	openedReadOnly bool // readOnly as it was when the driver opened
 
@@ -71,9 +68,6 @@ func (n *Node) Name() string { return n.opts.NodeName }
 
 // Driver returns the name of the node's driver.
 func (n *Node) Driver() string { return n.opts.Driver }
-
-// Drive returns the id of the -drive that made the node, or "".
-func (n *Node) Drive() string { return n.drive }
 
 // Options returns what the node was made from.
 func (n *Node) Options() Options { return n.opts }
@@ -178,7 +172,7 @@ func (n *Node) orphan() {
 
 // dropUnused removes a node that was made for a parent and has none any more.
 func (n *Node) dropUnused() {
-	if !n.owned && n.drive == "" && len(n.users) == 0 {
+	if !n.owned && !n.held && len(n.users) == 0 && n.graph.nodes[n.Name()] == n {
 		n.remove()
 	}
 }
@@ -192,9 +186,6 @@ func (n *Node) remove() {
 }
 
 func (n *Node) close() {
-	if n.limits != nil {
-		n.limits.Leave()
-	}
 	n.orphan()
 	n.drv.close()
 }

@@ -182,7 +182,7 @@ func (n *Node) change(o Options, child *Node) error {
 
 // inherit passes read-only on to a child that was made for the node.
 func (n *Node) inherit(o Options) {
-	if child := n.File(); child != nil && !child.owned && child.drive == "" && len(child.users) == 1 {
+	if child := n.File(); child != nil && !child.owned && len(child.users) == 1 {
 		child.readOnly = o.ReadOnly || child.opts.ReadOnly && child.openedReadOnly
 	}
 }

@@ -82,17 +82,20 @@ func (n *Node) Leave(co *coro.Co, to *aio.Context) {
 // before its turn comes everything is as it was; once the driver has been asked,
 // it is done.
 func (g *Graph) Resize(co *coro.Co, device, nodeName string, size int64) error {
-	n := g.drives[device]
-	if n == nil {
-		n = g.nodes[nodeName]
+	n := g.nodes[nodeName]
+	drive := g.Drive(device)
+	if drive != nil {
+		n = drive.Node()
 	}
 	switch {
+	case drive != nil && n == nil:
+		return qerr.New("Device '%s' has no medium", device)
 	case n == nil:
 		return qerr.New("Cannot find device='%s' nor node-name='%s'", device, nodeName)
 	case size < 0:
 		return qerr.New("Parameter 'size' expects a >0 size")
 	}
-	b, err := attachBackend(n, "", "an unnamed block device", Resize)
+	b, err := n.borrow(Resize)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package launch
 
 import (
-	"fmt"
-
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/chardev"
 	"github.com/backplane-vm/backplane/internal/machine"
@@ -121,7 +119,7 @@ func (vm *VM) plug() (err error) {
 		}
 		for i := range vm.plan.drives {
 			d := &vm.plan.drives[i]
-			if err = d.flag.Wrap(vm.addDrive(&d.value, i)); err != nil {
+			if err = d.flag.Wrap(vm.addDrive(&d.value)); err != nil {
 				return
 			}
 		}
@@ -135,27 +133,18 @@ func (vm *VM) plug() (err error) {
 	return err
 }
 
-// addDrive makes the node of a -drive and, unless it is if=none, the device.
-func (vm *VM) addDrive(d *opts.Drive, n int) error {
+// addDrive makes the backend of a -drive and, unless it is if=none, the device.
+func (vm *VM) addDrive(d *opts.Drive) error {
 	switch d.Interface {
-	case "none", "virtio", "":
+	case "":
+		d.Interface = "virtio"
+	case "none", "virtio":
 	default:
 		return qerr.New("machine type does not support if=%s,bus=%d,unit=%d", d.Interface, max(d.Bus, 0), max(d.Unit, 0))
 	}
-	node, err := driveNode(d)
-	if err != nil {
-		return err
-	}
-	id := d.ID
-	if id == "" {
-		id = fmt.Sprintf("virtio%d", n)
-	}
-	if err := monitor.AddDrive(nil, vm.Machine.Blocks, monitor.Drive{ID: id, Node: node, Limits: d.Limits, Group: d.Group,
-		OnReadError: d.OnReadError, OnWriteError: d.OnWriteError}); err != nil {
-		return err
-	}
-	if d.Interface != "none" {
-		args := qobject.Members("driver", "virtio-blk-pci", "drive", id)
+	b, err := monitor.AddDrive(nil, vm.Machine.Blocks, d)
+	if err == nil && d.Interface != "none" {
+		args := qobject.Members("driver", "virtio-blk-pci", "drive", b.Name())
 		_, err = vm.Machine.Devices.Add(args, qdev.KeyVal)
 	}
 	return err

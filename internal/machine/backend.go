@@ -8,17 +8,23 @@ import (
 // backends resolves drive properties in the block graph.
 type backends struct{ graph *block.Graph }
 
-// Drive implements [qdev.Backends]: name is a node's or a
-// -drive's. The target of the
-// reference is a *block.Backend.
+// Drive implements [qdev.Backends]: name is a -drive's or a node's. The target
+// of the reference is a *block.Backend.
 func (b backends) Drive(d qdev.Device, _, name string) (qdev.Ref, error) {
-	node := b.graph.Find(name)
-	if node == nil {
-		return qdev.Ref{}, qdev.ErrNotFound
-	}
-	be, err := b.graph.Attach(node, d.Dev().CanonicalPath())
+	be, err := b.take(name, d.Dev().CanonicalPath())
 	if err != nil {
 		return qdev.Ref{}, err
 	}
 	return qdev.Ref{Name: name, Target: be, Release: be.Close}, nil
+}
+
+func (b backends) take(name, path string) (*block.Backend, error) {
+	if drive := b.graph.Drive(name); drive != nil {
+		return drive, drive.Occupy(path)
+	}
+	node := b.graph.Lookup(name)
+	if node == nil {
+		return nil, qdev.ErrNotFound
+	}
+	return b.graph.Attach(node, path)
 }

@@ -165,6 +165,11 @@ func TestCancel(t *testing.T) {
 		gate, _ := g.held()
 		return func() { g.m.Locked("release", gate.Release) }
 	}
+	drive := func(g *guest) func() {
+		gate, n := g.heldDrive()
+		g.writing(gate, n)
+		return func() { g.m.Locked("release", gate.Release) }
+	}
 	stopping := (*guest).stopping
 	reader := func(g *guest) func() {
 		f, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -197,6 +202,14 @@ func TestCancel(t *testing.T) {
 			})
 		}
 	}
+	medium := func(k *talker) {
+		k.Helper()
+		k.m.Locked("look", func() {
+			if d := k.m.Blocks.Drive("d"); d == nil || d.Node() == nil || d.Node().Name() != "s" || len(k.m.Blocks.Nodes()) != 2 {
+				k.Errorf("drive %+v, %d nodes", d, len(k.m.Blocks.Nodes()))
+			}
+		})
+	}
 	failedDump := func(k *talker) {
 		k.Helper()
 		runs(k)
@@ -213,25 +226,16 @@ func TestCancel(t *testing.T) {
 		after         func(k *talker)                 // is true then
 	}{
 		{"block_resize", `{"execute": "block_resize", "arguments": {"node-name": "s", "size": 1024}}`, writes, length(512)},
-		{"block_resize, human", human("block_resize d 2"), func(g *guest) func() {
-			gate := new(block.Gate)
-			g.m.Locked("drive", func() {
-				n, err := g.m.Blocks.AddDrive(nil, "d", block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 512}})
-				if err != nil {
-					g.Fatal(err)
-				}
-				gate.Hold()
-				g.m.Loop.Main.Spawn("write", func(co *coro.Co) { _ = n.WriteAt(co, make([]byte, 512), 0) })
-			})
-			g.atGate(gate, 1)
-			return func() { g.m.Locked("release", gate.Release) }
-		}, length(512)},
+		{"block_resize, human", human("block_resize d 2"), drive, length(512)},
 		{"blockdev-add", `{"execute": "blockdev-add", "arguments": {"driver": "qcow2", "node-name": "q", "file": "s"}}`, flush, func(k *talker) {
 			k.Helper()
 			if got := k.ask(`{"execute": "query-named-block-nodes", "id": 1}`); strings.Contains(got, `"q"`) {
 				k.Error(got)
 			}
 		}},
+		{"eject", `{"execute": "eject", "arguments": {"device": "d"}}`, drive, medium},
+		{"blockdev-change-medium", `{"execute": "blockdev-change-medium", "arguments": {"device": "d", "filename": "null-co://"}}`, drive, medium},
+		{"drive_del", human("drive_del d"), drive, medium},
 		{"blockdev-del, flush", `{"execute": "blockdev-del", "arguments": {"node-name": "s"}}`, flush, length(512)},
 		{"blockdev-del, request", `{"execute": "blockdev-del", "arguments": {"node-name": "s"}}`, func(g *guest) func() {
 			var over coro.Event

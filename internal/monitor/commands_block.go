@@ -25,18 +25,15 @@ func (h *handlers) QueryNamedBlockNodes(_ *qmp.Call, args *api.QueryNamedBlockNo
 
 func (h *handlers) QueryBlock(*qmp.Call) ([]api.BlockInfo, error) {
 	list := []api.BlockInfo{}
-	for _, d := range h.disks() {
-		info := nodeInfo(d.node)
-		addLimits(&info, d.limits())
-		entry := api.BlockInfo{Device: d.name(), Type: "unknown", Inserted: &info}
-		if d.backend == nil {
-			entry.Removable = true // nobody holds it
-		} else {
-			path := d.path()
-			entry.Qdev = &path
-			if status := api.BlockDeviceIoStatus(d.backend.IOStatus()); status != "" {
-				entry.IoStatus = &status
-			}
+	for _, b := range h.disks() {
+		entry := api.BlockInfo{Device: b.Name(), Type: "unknown", Qdev: optional(b.Path()), Removable: removable(b)}
+		if n := b.Node(); n != nil {
+			info := nodeInfo(n)
+			addLimits(&info, b.Limits())
+			entry.Inserted = &info
+		}
+		if status := api.BlockDeviceIoStatus(b.IOStatus()); status != "" {
+			entry.IoStatus = &status
 		}
 		list = append(list, entry)
 	}
@@ -54,15 +51,14 @@ func (h *handlers) QueryBlockstats(_ *qmp.Call, args *api.QueryBlockstatsArgs) (
 		}
 		return list, nil
 	}
-	for _, d := range h.disks() {
-		name := d.name()
-		x := nodeStats(d.node)
-		x.Device, x.Stats.AccountInvalid, x.Stats.AccountFailed = &name, true, true
-		if d.backend != nil {
-			path := d.path()
-			x.Qdev = &path
-			addRequests(&x.Stats, d.backend)
+	for _, b := range h.disks() {
+		x := api.BlockStats{Stats: noStats()}
+		if n := b.Node(); n != nil {
+			x = nodeStats(n)
 		}
+		name := b.Name()
+		x.Device, x.Stats.AccountInvalid, x.Stats.AccountFailed, x.Qdev = &name, true, true, optional(b.Path())
+		addRequests(&x.Stats, b)
 		list = append(list, x)
 	}
 	return list, nil
@@ -70,7 +66,8 @@ func (h *handlers) QueryBlockstats(_ *qmp.Call, args *api.QueryBlockstatsArgs) (
 
 func nodeStats(n *block.Node) api.BlockStats {
 	name := n.Name()
-	x := api.BlockStats{NodeName: &name, Stats: api.BlockDeviceStats{WrHighestOffset: n.HighestWrite(), TimedStats: []api.BlockDeviceTimedStats{}}}
+	x := api.BlockStats{NodeName: &name, Stats: noStats()}
+	x.Stats.WrHighestOffset = n.HighestWrite()
 	if n.Driver() == "file" { // no discards are passed on
 		x.DriverSpecific = &api.BlockStatsSpecific{Driver: api.BlockdevDriverFile, File: &api.BlockStatsSpecificFile{}}
 	}
@@ -79,6 +76,10 @@ func nodeStats(n *block.Node) api.BlockStats {
 		x.Parent = &parent
 	}
 	return x
+}
+
+func noStats() api.BlockDeviceStats {
+	return api.BlockDeviceStats{TimedStats: []api.BlockDeviceTimedStats{}}
 }
 
 func addRequests(x *api.BlockDeviceStats, b *block.Backend) {

@@ -127,8 +127,8 @@ func TestHumanBlockResizeAndDrain(t *testing.T) {
 	c := g.qmp(ctx)
 	gate := new(block.Gate)
 	g.m.Locked("drive", func() {
-		_, err := g.m.Blocks.AddDrive(nil, "disk0", block.Options{Driver: "slow", NodeName: "s", Gate: gate,
-			File: &block.Options{Driver: "memory", Size: 512}})
+		_, err := g.m.Blocks.AddDrive(nil, block.Drive{ID: "disk0", Medium: block.Options{Driver: "slow", NodeName: "s", Gate: gate,
+			File: &block.Options{Driver: "memory", Size: 512}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +283,7 @@ func TestBlockStats(t *testing.T) {
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	g.m.Locked("drive", func() {
-		if _, err := g.m.Blocks.AddDrive(nil, "spare", block.Options{Driver: "null-co"}); err != nil {
+		if _, err := g.m.Blocks.AddDrive(nil, block.Drive{ID: "spare", Medium: block.Options{Driver: "null-co"}}); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"github.com/backplane-vm/backplane/aio"
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
-	limits "github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/internal/mutant"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
@@ -60,39 +59,6 @@ func AddNode(co *coro.Co, g *block.Graph, o *api.BlockdevOptions) error {
 		return err
 	}
 	_, err = g.Add(co, *opts)
-	return err
-}
-
-// Drive is what -drive makes: a node, and what its device is told of it.
-type Drive struct {
-	ID   string
-	Node *api.BlockdevOptions
-	// Limits are by their names in QAPI's ThrottleLimits, and hold together with
-	// the others in Group; an empty one means a group of its own.
-	Limits map[string]uint64
-	Group  string
-	// OnReadError and OnWriteError are BlockdevOnError or "".
-	OnReadError, OnWriteError string
-}
-
-// AddDrive makes the node of a -drive; co is as for [block.Graph.Add].
-func AddDrive(co *coro.Co, g *block.Graph, d Drive) error {
-	opts, err := nodeOptions(d.Node)
-	if err != nil {
-		return err
-	}
-	limit := limits.Unlimited()
-	for name, v := range d.Limits {
-		*limit.Named(name) = v
-	}
-	if err := limit.Check(); err != nil {
-		return err
-	}
-	n, err := g.AddDrive(co, d.ID, *opts)
-	if err == nil {
-		n.SetLimits(limit, d.Group, d.ID)
-		n.SetErrorPolicies(block.OnError(d.OnReadError), block.OnError(d.OnWriteError))
-	}
 	return err
 }
 

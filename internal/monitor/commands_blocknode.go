@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/backplane-vm/backplane/internal/block"
@@ -22,13 +23,13 @@ func (h *handlers) BlockSetWriteThreshold(_ *qmp.Call, args *api.BlockSetWriteTh
 
 // BlockLatencyHistogramSet has requests counted by what they take.
 func (h *handlers) BlockLatencyHistogramSet(_ *qmp.Call, args *api.BlockLatencyHistogramSetArgs) error {
-	d, err := h.diskOf(args.Id)
+	b, err := h.diskOf(args.Id)
 	if err != nil {
 		return err
 	}
 	if args.Boundaries == nil && args.BoundariesRead == nil && args.BoundariesWrite == nil &&
 		args.BoundariesZap == nil && args.BoundariesFlush == nil {
-		d.backend.ClearHistograms()
+		b.ClearHistograms()
 		return nil
 	}
 	for _, x := range []struct {
@@ -36,10 +37,10 @@ func (h *handlers) BlockLatencyHistogramSet(_ *qmp.Call, args *api.BlockLatencyH
 		boundaries []uint64
 		set        func(*block.Histogram)
 	}{
-		{"read", args.BoundariesRead, func(made *block.Histogram) { d.backend.SetHistograms(made, nil, nil, nil) }},
-		{"write", args.BoundariesWrite, func(made *block.Histogram) { d.backend.SetHistograms(nil, made, nil, nil) }},
-		{"append write", args.BoundariesZap, func(made *block.Histogram) { d.backend.SetHistograms(nil, nil, made, nil) }},
-		{"flush", args.BoundariesFlush, func(made *block.Histogram) { d.backend.SetHistograms(nil, nil, nil, made) }},
+		{"read", args.BoundariesRead, func(made *block.Histogram) { b.SetHistograms(made, nil, nil, nil) }},
+		{"write", args.BoundariesWrite, func(made *block.Histogram) { b.SetHistograms(nil, made, nil, nil) }},
+		{"append write", args.BoundariesZap, func(made *block.Histogram) { b.SetHistograms(nil, nil, made, nil) }},
+		{"flush", args.BoundariesFlush, func(made *block.Histogram) { b.SetHistograms(nil, nil, nil, made) }},
 	} {
 		if x.boundaries == nil {
 			x.boundaries = args.Boundaries
@@ -109,17 +110,11 @@ func permissions(p block.Perm) []api.BlockPermission {
 // QEMU does.
 func (h *handlers) XDebugQueryBlockGraph(*qmp.Call) (*api.XDbgBlockGraph, error) {
 	g := &graph{numbers: make(map[any]uint64)}
-	for _, d := range h.disks() {
-		name := d.name()
-		if name == "" {
-			name = d.path()
+	for _, b := range h.disks() {
+		g.addNode(b, api.XDbgBlockGraphNodeTypeBlockBackend, cmp.Or(b.Name(), b.Path()))
+		if e, ok := b.Edge(); ok {
+			g.addEdge(b, e)
 		}
-		g.addNode(d, api.XDbgBlockGraphNodeTypeBlockBackend, name)
-		edge := block.Edge{Role: "root", Child: d.node, Need: block.ConsistentRead, Share: block.AllPerms} // what a -drive holds
-		if d.backend != nil {
-			edge = d.backend.Edge()
-		}
-		g.addEdge(d, edge)
 	}
 	for _, n := range h.m.Blocks.Nodes() {
 		g.addNode(n, api.XDbgBlockGraphNodeTypeBlockDriver, n.Name())
@@ -160,14 +155,9 @@ func (h *handlers) BlockdevCloseTray(_ *qmp.Call, args *api.BlockdevCloseTrayArg
 }
 
 func (h *handlers) tray(device, id *string) error {
-	d, err := h.findDisk(device, id)
-	switch {
-	case err != nil:
+	b, err := h.findDisk(device, id)
+	if err != nil {
 		return err
-	case d.backend != nil && device != nil:
-		return qerr.New("Device '%s' is not removable", *device)
-	case d.backend != nil:
-		return qerr.New("Device '%s' is not removable", *id)
 	}
-	return nil
+	return checkRemovable(b, device, id)
 }

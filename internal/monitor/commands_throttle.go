@@ -4,15 +4,19 @@ import (
 	"github.com/backplane-vm/backplane/hmp"
 	limits "github.com/backplane-vm/backplane/internal/block/throttle"
 	"github.com/backplane-vm/backplane/qapi/api"
+	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qmp"
 )
 
 // BlockSetIoThrottle changes the limits of a disk, together with those of its
 // group.
 func (h *handlers) BlockSetIoThrottle(_ *qmp.Call, args *api.BlockIOThrottle) error {
-	d, err := h.findDisk(args.Device, args.Id)
-	if err != nil {
+	b, err := h.findDisk(args.Device, args.Id)
+	switch {
+	case err != nil:
 		return err
+	case !b.Inserted():
+		return qerr.New("Device has no medium")
 	}
 	l := diskLimits(args)
 	if err := l.Check(); err != nil {
@@ -22,7 +26,7 @@ func (h *handlers) BlockSetIoThrottle(_ *qmp.Call, args *api.BlockIOThrottle) er
 	if args.Device == nil {
 		fallback = *args.Id
 	}
-	d.setLimits(l, value(args.Group), fallback)
+	b.SetLimits(l, value(args.Group), fallback)
 	return nil
 }
 

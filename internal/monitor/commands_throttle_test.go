@@ -22,7 +22,7 @@ func TestThrottling(t *testing.T) {
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	g.m.Locked("drive", func() {
-		if _, err := g.m.Blocks.AddDrive(nil, "d0", block.Options{Driver: "null-co"}); err != nil {
+		if _, err := g.m.Blocks.AddDrive(nil, block.Drive{ID: "d0", Interface: "none", Medium: block.Options{Driver: "null-co"}}); err != nil {
 			t.Fatal(err)
 		}
 	})

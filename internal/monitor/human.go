@@ -82,7 +82,8 @@ func (h *handlers) humanTable() (*hmp.Table[*coro.Co], error) {
 func (h *handlers) humanParts() []hmp.Handlers[*coro.Co] {
 	return []hmp.Handlers[*coro.Co]{
 		h.humanRun(), h.humanDevices(), h.humanChardevs(), h.humanMemory(), h.humanObjects(), h.humanMachine(),
-		h.humanQueries(), h.humanActions(), h.humanDescriptors(), h.humanVirtio(), h.humanBoard(), h.humanPorts(), h.humanLog(), h.humanProfile(),
+		h.humanQueries(), h.humanActions(), h.humanMedia(), h.humanDescriptors(), h.humanVirtio(), h.humanBoard(), h.humanPorts(),
+		h.humanLog(), h.humanProfile(),
 	}
 }
 

@@ -108,11 +108,11 @@ func viewPCI(devices []pci.DeviceInfo) []view.PCIDevice {
 
 func (h *handlers) infoBlock(call *hmp.Call, args *hmp.Args) error {
 	var devices []view.Block
-	for _, d := range h.disks() {
-		entry := view.Block{Device: d.name(), Attached: d.path(), Removable: d.backend == nil, Inserted: medium(d.node)}
-		entry.Inserted.Throttle = viewLimits(d.limits())
-		if d.backend != nil {
-			entry.IOStatus = d.backend.IOStatus()
+	for _, b := range h.disks() {
+		entry := view.Block{Device: b.Name(), Attached: b.Path(), Removable: removable(b), IOStatus: b.IOStatus()}
+		if n := b.Node(); n != nil {
+			entry.Inserted = medium(n)
+			entry.Inserted.Throttle = viewLimits(b.Limits())
 		}
 		devices = append(devices, entry)
 	}

@@ -134,11 +134,13 @@ func (g *guest) heldDrive() (gate *block.Gate, n *block.Node) {
 	g.Helper()
 	gate = new(block.Gate)
 	g.m.Locked("drive", func() {
-		var err error
-		n, err = g.m.Blocks.AddDrive(nil, "d", block.Options{Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 512}})
+		b, err := g.m.Blocks.AddDrive(nil, block.Drive{ID: "d", Medium: block.Options{
+			Driver: "slow", NodeName: "s", Gate: gate, File: &block.Options{Driver: "memory", Size: 512},
+		}})
 		if err != nil {
 			g.Fatal(err)
 		}
+		n = b.Node()
 		gate.Hold()
 	})
 	return gate, n
@@ -152,16 +154,20 @@ func TestInterruptedCommands(t *testing.T) {
 	}
 	nothing := func(*guest) func() { return func() {} }
 	stopping := (*guest).stopping
+	drive := func(g *guest) func() {
+		gate, n := g.heldDrive()
+		g.m.Loop.Main.Spawn("write", func(co *coro.Co) { _ = n.WriteAt(co, make([]byte, 512), 0) })
+		g.atGate(gate, 1)
+		return func() { g.m.Locked("release", gate.Release) }
+	}
 	for _, test := range []struct {
 		line string
 		hold func(g *guest) (release func()) // has the command wait
 	}{
-		{"block_resize d 2", func(g *guest) func() {
-			gate, n := g.heldDrive()
-			g.m.Loop.Main.Spawn("write", func(co *coro.Co) { _ = n.WriteAt(co, make([]byte, 512), 0) })
-			g.atGate(gate, 1)
-			return func() { g.m.Locked("release", gate.Release) }
-		}},
+		{"block_resize d 2", drive},
+		{"change d null-co:// raw", drive},
+		{"eject d", drive},
+		{"drive_del d", drive},
 		{"device_add virtio-blk-pci,drive=none,bus=rp0", (*guest).block},
 		{"cont", stopping},
 		{"stop", stopping},

@@ -24,7 +24,7 @@ func checkMemory(typ api.ObjectType, p *api.MemoryBackendProperties) error {
 	if p.Size == 0 {
 		return qerr.New("property 'size' of %s doesn't take value '0'", typ)
 	}
-	if p.PreallocContext != nil {
+	if value(p.PreallocContext) != "" {
 		return backend.NoContext(*p.PreallocContext)
 	}
 	if value(p.XUseCanonicalPathForRamblockId) {

@@ -36,6 +36,9 @@ type Drive struct {
 // interfaces are the values of if=.
 var interfaces = []string{"none", "ide", "scsi", "floppy", "pflash", "mtd", "sd", "virtio", "xen"}
 
+// Interfaces returns the values of if=, in the order of QEMU's numbers.
+func Interfaces() []string { return slices.Clone(interfaces) }
+
 // cacheModes gives writeback, direct and no-flush for the names of cache=.
 var cacheModes = map[string][3]string{
 	"none":         {"on", "on", "off"},

@@ -53,6 +53,19 @@ func ParseKeyval(text, implied string) (d *qobject.Dict, help bool, err error) {
 	return v, help, nil
 }
 
+// Nest returns flat, whose values are strings, with dotted keys nested as
+// ParseKeyval nests them.
+func Nest(flat *qobject.Dict) (*qobject.Dict, error) {
+	root := &node{members: map[string]*node{}}
+	for key, v := range flat.All() {
+		value, _ := v.(string)
+		if err := root.put(key, value); err != nil {
+			return nil, err
+		}
+	}
+	return root.object("")
+}
+
 // ParseObject reads an argument that may be JSON (it begins with '{') or
 // key=value with [ParseKeyval]; json says which, because the members then have
 // JSON's types or are all strings.

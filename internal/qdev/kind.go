@@ -250,7 +250,13 @@ var (
 	ErrInUse    = errors.New("backend is in use")
 )
 
-func getRef(_ *Prop, f reflect.Value) any { return f.Interface().(Ref).Name }
+func getRef(_ *Prop, f reflect.Value) any {
+	ref := f.Interface().(Ref)
+	if t, ok := ref.Target.(interface{ RefName() string }); ok { // whose name may change
+		return t.RefName()
+	}
+	return ref.Name
+}
 
 func setDrive(p *Prop, b *Base, f reflect.Value, in qom.Input) error {
 	name, err := in.Str(p.Name)

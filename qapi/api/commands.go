@@ -18,6 +18,7 @@ type Commands interface {
 	BlockStatsCommands
 	BlockdevCommands
 	BlockNodeCommands
+	BlockMediumCommands
 	BlockThrottleCommands
 	CharCommands
 	TraceCommands
@@ -60,6 +61,7 @@ func Table(impl Commands) []qmp.Command[*coro.Co] {
 		tableBlockStats(impl),
 		tableBlockdev(impl),
 		tableBlockNode(impl),
+		tableBlockMedium(impl),
 		tableBlockThrottle(impl),
 		tableChar(impl),
 		tableTrace(impl),

@@ -29,601 +29,610 @@ const IntrospectionJSON = `[` +
 	`{"name": "BLOCK_IO_ERROR", "meta-type": "event", "arg-type": "17"}, ` +
 	`{"name": "blockdev-open-tray", "ret-type": "0", "meta-type": "command", "arg-type": "18"}, ` +
 	`{"name": "blockdev-close-tray", "ret-type": "0", "meta-type": "command", "arg-type": "19"}, ` +
-	`{"name": "block_set_io_throttle", "ret-type": "0", "meta-type": "command", "arg-type": "20"}, ` +
-	`{"name": "query-chardev", "ret-type": "[21]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-chardev-backends", "ret-type": "[22]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "ringbuf-write", "ret-type": "0", "meta-type": "command", "arg-type": "23"}, ` +
-	`{"name": "ringbuf-read", "ret-type": "str", "meta-type": "command", "arg-type": "24"}, ` +
-	`{"name": "chardev-add", "ret-type": "26", "meta-type": "command", "arg-type": "25"}, ` +
-	`{"name": "chardev-change", "ret-type": "26", "meta-type": "command", "arg-type": "27"}, ` +
-	`{"name": "chardev-remove", "ret-type": "0", "meta-type": "command", "arg-type": "28"}, ` +
-	`{"name": "chardev-send-break", "ret-type": "0", "meta-type": "command", "arg-type": "29"}, ` +
-	`{"name": "trace-event-get-state", "ret-type": "[31]", "meta-type": "command", "arg-type": "30"}, ` +
-	`{"name": "trace-event-set-state", "ret-type": "0", "meta-type": "command", "arg-type": "32"}, ` +
-	`{"name": "qmp_capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "33"}, ` +
-	`{"name": "query-version", "ret-type": "34", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-commands", "ret-type": "[35]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "eject", "ret-type": "0", "meta-type": "command", "arg-type": "20"}, ` +
+	`{"name": "blockdev-remove-medium", "ret-type": "0", "meta-type": "command", "arg-type": "21"}, ` +
+	`{"name": "blockdev-insert-medium", "ret-type": "0", "meta-type": "command", "arg-type": "22"}, ` +
+	`{"name": "blockdev-change-medium", "ret-type": "0", "meta-type": "command", "arg-type": "23"}, ` +
+	`{"name": "block_set_io_throttle", "ret-type": "0", "meta-type": "command", "arg-type": "24"}, ` +
+	`{"name": "query-chardev", "ret-type": "[25]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-chardev-backends", "ret-type": "[26]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "ringbuf-write", "ret-type": "0", "meta-type": "command", "arg-type": "27"}, ` +
+	`{"name": "ringbuf-read", "ret-type": "str", "meta-type": "command", "arg-type": "28"}, ` +
+	`{"name": "chardev-add", "ret-type": "30", "meta-type": "command", "arg-type": "29"}, ` +
+	`{"name": "chardev-change", "ret-type": "30", "meta-type": "command", "arg-type": "31"}, ` +
+	`{"name": "chardev-remove", "ret-type": "0", "meta-type": "command", "arg-type": "32"}, ` +
+	`{"name": "chardev-send-break", "ret-type": "0", "meta-type": "command", "arg-type": "33"}, ` +
+	`{"name": "trace-event-get-state", "ret-type": "[35]", "meta-type": "command", "arg-type": "34"}, ` +
+	`{"name": "trace-event-set-state", "ret-type": "0", "meta-type": "command", "arg-type": "36"}, ` +
+	`{"name": "qmp_capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "37"}, ` +
+	`{"name": "query-version", "ret-type": "38", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-commands", "ret-type": "[39]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "quit", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "x-cancel", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "36"}, ` +
-	`{"name": "x-query-stalls", "ret-type": "37", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "X_EVENTS_LOST", "meta-type": "event", "arg-type": "38"}, ` +
-	`{"name": "x-monitor-add", "ret-type": "0", "meta-type": "command", "arg-type": "39"}, ` +
-	`{"name": "x-monitor-remove", "ret-type": "0", "meta-type": "command", "arg-type": "40"}, ` +
-	`{"name": "query-qmp-schema", "ret-type": "[41]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "qom-list", "ret-type": "[43]", "meta-type": "command", "arg-type": "42"}, ` +
-	`{"name": "qom-get", "ret-type": "any", "meta-type": "command", "arg-type": "44"}, ` +
-	`{"name": "qom-set", "ret-type": "0", "meta-type": "command", "arg-type": "45"}, ` +
-	`{"name": "qom-list-types", "ret-type": "[47]", "meta-type": "command", "arg-type": "46"}, ` +
-	`{"name": "qom-list-properties", "ret-type": "[43]", "meta-type": "command", "arg-type": "48"}, ` +
-	`{"name": "device-list-properties", "ret-type": "[43]", "meta-type": "command", "arg-type": "49"}, ` +
-	`{"name": "device_add", "ret-type": "0", "meta-type": "command", "arg-type": "50", "features": ["json-cli", "json-cli-hotplug"]}, ` +
-	`{"name": "device_del", "ret-type": "0", "meta-type": "command", "arg-type": "51"}, ` +
-	`{"name": "device-sync-config", "ret-type": "0", "meta-type": "command", "arg-type": "52", "features": ["unstable"]}, ` +
-	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "53"}, ` +
-	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "54"}, ` +
-	`{"name": "query-cpus-fast", "ret-type": "[55]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-machines", "ret-type": "[57]", "meta-type": "command", "arg-type": "56"}, ` +
-	`{"name": "query-target", "ret-type": "58", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-uuid", "ret-type": "59", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-kvm", "ret-type": "60", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "x-cancel", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "40"}, ` +
+	`{"name": "x-query-stalls", "ret-type": "41", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "X_EVENTS_LOST", "meta-type": "event", "arg-type": "42"}, ` +
+	`{"name": "x-monitor-add", "ret-type": "0", "meta-type": "command", "arg-type": "43"}, ` +
+	`{"name": "x-monitor-remove", "ret-type": "0", "meta-type": "command", "arg-type": "44"}, ` +
+	`{"name": "query-qmp-schema", "ret-type": "[45]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "qom-list", "ret-type": "[47]", "meta-type": "command", "arg-type": "46"}, ` +
+	`{"name": "qom-get", "ret-type": "any", "meta-type": "command", "arg-type": "48"}, ` +
+	`{"name": "qom-set", "ret-type": "0", "meta-type": "command", "arg-type": "49"}, ` +
+	`{"name": "qom-list-types", "ret-type": "[51]", "meta-type": "command", "arg-type": "50"}, ` +
+	`{"name": "qom-list-properties", "ret-type": "[47]", "meta-type": "command", "arg-type": "52"}, ` +
+	`{"name": "device-list-properties", "ret-type": "[47]", "meta-type": "command", "arg-type": "53"}, ` +
+	`{"name": "device_add", "ret-type": "0", "meta-type": "command", "arg-type": "54", "features": ["json-cli", "json-cli-hotplug"]}, ` +
+	`{"name": "device_del", "ret-type": "0", "meta-type": "command", "arg-type": "55"}, ` +
+	`{"name": "device-sync-config", "ret-type": "0", "meta-type": "command", "arg-type": "56", "features": ["unstable"]}, ` +
+	`{"name": "DEVICE_DELETED", "meta-type": "event", "arg-type": "57"}, ` +
+	`{"name": "DEVICE_UNPLUG_GUEST_ERROR", "meta-type": "event", "arg-type": "58"}, ` +
+	`{"name": "query-cpus-fast", "ret-type": "[59]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-machines", "ret-type": "[61]", "meta-type": "command", "arg-type": "60"}, ` +
+	`{"name": "query-target", "ret-type": "62", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-uuid", "ret-type": "63", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-kvm", "ret-type": "64", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_reset", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_powerdown", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-hotpluggable-cpus", "ret-type": "[61]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-memory-size-summary", "ret-type": "62", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-name", "ret-type": "63", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-iothreads", "ret-type": "[64]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-hotpluggable-cpus", "ret-type": "[65]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-memory-size-summary", "ret-type": "66", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-name", "ret-type": "67", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-iothreads", "ret-type": "[68]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "stop", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "cont", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "65", "features": ["savevm-monitor-nodes"]}, ` +
-	`{"name": "query-command-line-options", "ret-type": "[67]", "meta-type": "command", "arg-type": "66"}, ` +
-	`{"name": "query-pci", "ret-type": "[68]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "watchdog-set-action", "ret-type": "0", "meta-type": "command", "arg-type": "69"}, ` +
-	`{"name": "set-action", "ret-type": "0", "meta-type": "command", "arg-type": "70"}, ` +
-	`{"name": "job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "71"}, ` +
-	`{"name": "job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "72"}, ` +
-	`{"name": "job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "73"}, ` +
-	`{"name": "job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "74"}, ` +
-	`{"name": "job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "75"}, ` +
-	`{"name": "job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "76"}, ` +
-	`{"name": "query-jobs", "ret-type": "[77]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-block-jobs", "ret-type": "[78]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "block-job-set-speed", "ret-type": "0", "meta-type": "command", "arg-type": "79"}, ` +
-	`{"name": "block-job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "80"}, ` +
-	`{"name": "block-job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "81"}, ` +
-	`{"name": "block-job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "82"}, ` +
-	`{"name": "block-job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "83"}, ` +
-	`{"name": "block-job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "84"}, ` +
-	`{"name": "block-job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "85"}, ` +
-	`{"name": "query-pr-managers", "ret-type": "[86]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-block-exports", "ret-type": "[87]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-rx-filter", "ret-type": "[89]", "meta-type": "command", "arg-type": "88"}, ` +
-	`{"name": "query-rocker", "ret-type": "91", "meta-type": "command", "arg-type": "90"}, ` +
-	`{"name": "query-rocker-ports", "ret-type": "[93]", "meta-type": "command", "arg-type": "92"}, ` +
-	`{"name": "query-rocker-of-dpa-flows", "ret-type": "[95]", "meta-type": "command", "arg-type": "94"}, ` +
-	`{"name": "query-rocker-of-dpa-groups", "ret-type": "[97]", "meta-type": "command", "arg-type": "96"}, ` +
-	`{"name": "query-tpm-models", "ret-type": "[98]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-tpm-types", "ret-type": "[99]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-tpm", "ret-type": "[100]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-vnc", "ret-type": "101", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-vnc-servers", "ret-type": "[102]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-spice", "ret-type": "103", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-mice", "ret-type": "[104]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-display-options", "ret-type": "105", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-migrate-capabilities", "ret-type": "[106]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "migrate-set-capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "107"}, ` +
-	`{"name": "query-xen-replication-status", "ret-type": "108", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-colo-status", "ret-type": "109", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "migrate-recover", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "110"}, ` +
+	`{"name": "human-monitor-command", "ret-type": "str", "meta-type": "command", "arg-type": "69", "features": ["savevm-monitor-nodes"]}, ` +
+	`{"name": "query-command-line-options", "ret-type": "[71]", "meta-type": "command", "arg-type": "70"}, ` +
+	`{"name": "query-pci", "ret-type": "[72]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "watchdog-set-action", "ret-type": "0", "meta-type": "command", "arg-type": "73"}, ` +
+	`{"name": "set-action", "ret-type": "0", "meta-type": "command", "arg-type": "74"}, ` +
+	`{"name": "job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "75"}, ` +
+	`{"name": "job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "76"}, ` +
+	`{"name": "job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "77"}, ` +
+	`{"name": "job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "78"}, ` +
+	`{"name": "job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "79"}, ` +
+	`{"name": "job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "80"}, ` +
+	`{"name": "query-jobs", "ret-type": "[81]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-block-jobs", "ret-type": "[82]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "block-job-set-speed", "ret-type": "0", "meta-type": "command", "arg-type": "83"}, ` +
+	`{"name": "block-job-cancel", "ret-type": "0", "meta-type": "command", "arg-type": "84"}, ` +
+	`{"name": "block-job-pause", "ret-type": "0", "meta-type": "command", "arg-type": "85"}, ` +
+	`{"name": "block-job-resume", "ret-type": "0", "meta-type": "command", "arg-type": "86"}, ` +
+	`{"name": "block-job-complete", "ret-type": "0", "meta-type": "command", "arg-type": "87"}, ` +
+	`{"name": "block-job-dismiss", "ret-type": "0", "meta-type": "command", "arg-type": "88"}, ` +
+	`{"name": "block-job-finalize", "ret-type": "0", "meta-type": "command", "arg-type": "89"}, ` +
+	`{"name": "query-pr-managers", "ret-type": "[90]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-block-exports", "ret-type": "[91]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-rx-filter", "ret-type": "[93]", "meta-type": "command", "arg-type": "92"}, ` +
+	`{"name": "query-rocker", "ret-type": "95", "meta-type": "command", "arg-type": "94"}, ` +
+	`{"name": "query-rocker-ports", "ret-type": "[97]", "meta-type": "command", "arg-type": "96"}, ` +
+	`{"name": "query-rocker-of-dpa-flows", "ret-type": "[99]", "meta-type": "command", "arg-type": "98"}, ` +
+	`{"name": "query-rocker-of-dpa-groups", "ret-type": "[101]", "meta-type": "command", "arg-type": "100"}, ` +
+	`{"name": "query-tpm-models", "ret-type": "[102]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-tpm-types", "ret-type": "[103]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-tpm", "ret-type": "[104]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-vnc", "ret-type": "105", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-vnc-servers", "ret-type": "[106]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-spice", "ret-type": "107", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-mice", "ret-type": "[108]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-display-options", "ret-type": "109", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-migrate-capabilities", "ret-type": "[110]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "migrate-set-capabilities", "ret-type": "0", "meta-type": "command", "arg-type": "111"}, ` +
+	`{"name": "query-xen-replication-status", "ret-type": "112", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-colo-status", "ret-type": "113", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "migrate-recover", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "114"}, ` +
 	`{"name": "migrate-pause", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-dirty-rate", "ret-type": "112", "meta-type": "command", "arg-type": "111"}, ` +
-	`{"name": "query-vcpu-dirty-limit", "ret-type": "[113]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "set-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "114"}, ` +
-	`{"name": "cancel-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "115"}, ` +
-	`{"name": "query-migrationthreads", "ret-type": "[116]", "meta-type": "command", "arg-type": "0", "features": ["deprecated"]}, ` +
-	`{"name": "query-migrate", "ret-type": "117", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "yank", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "118"}, ` +
-	`{"name": "query-yank", "ret-type": "[119]", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "getfd", "ret-type": "0", "meta-type": "command", "arg-type": "120"}, ` +
-	`{"name": "closefd", "ret-type": "0", "meta-type": "command", "arg-type": "121"}, ` +
-	`{"name": "add_client", "ret-type": "0", "meta-type": "command", "arg-type": "122"}, ` +
-	`{"name": "add-fd", "ret-type": "124", "meta-type": "command", "arg-type": "123"}, ` +
-	`{"name": "remove-fd", "ret-type": "0", "meta-type": "command", "arg-type": "125"}, ` +
-	`{"name": "query-fdsets", "ret-type": "[126]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-dirty-rate", "ret-type": "116", "meta-type": "command", "arg-type": "115"}, ` +
+	`{"name": "query-vcpu-dirty-limit", "ret-type": "[117]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "set-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "118"}, ` +
+	`{"name": "cancel-vcpu-dirty-limit", "ret-type": "0", "meta-type": "command", "arg-type": "119"}, ` +
+	`{"name": "query-migrationthreads", "ret-type": "[120]", "meta-type": "command", "arg-type": "0", "features": ["deprecated"]}, ` +
+	`{"name": "query-migrate", "ret-type": "121", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "yank", "ret-type": "0", "allow-oob": true, "meta-type": "command", "arg-type": "122"}, ` +
+	`{"name": "query-yank", "ret-type": "[123]", "allow-oob": true, "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "getfd", "ret-type": "0", "meta-type": "command", "arg-type": "124"}, ` +
+	`{"name": "closefd", "ret-type": "0", "meta-type": "command", "arg-type": "125"}, ` +
+	`{"name": "add_client", "ret-type": "0", "meta-type": "command", "arg-type": "126"}, ` +
+	`{"name": "add-fd", "ret-type": "128", "meta-type": "command", "arg-type": "127"}, ` +
+	`{"name": "remove-fd", "ret-type": "0", "meta-type": "command", "arg-type": "129"}, ` +
+	`{"name": "query-fdsets", "ret-type": "[130]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "x-exit-preconfig", "ret-type": "0", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "object-add", "ret-type": "0", "meta-type": "command", "arg-type": "127"}, ` +
-	`{"name": "object-del", "ret-type": "0", "meta-type": "command", "arg-type": "128"}, ` +
-	`{"name": "query-memdev", "ret-type": "[129]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-memory-devices", "ret-type": "[130]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "memsave", "ret-type": "0", "meta-type": "command", "arg-type": "131"}, ` +
-	`{"name": "pmemsave", "ret-type": "0", "meta-type": "command", "arg-type": "132"}, ` +
+	`{"name": "object-add", "ret-type": "0", "meta-type": "command", "arg-type": "131"}, ` +
+	`{"name": "object-del", "ret-type": "0", "meta-type": "command", "arg-type": "132"}, ` +
+	`{"name": "query-memdev", "ret-type": "[133]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-memory-devices", "ret-type": "[134]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "memsave", "ret-type": "0", "meta-type": "command", "arg-type": "135"}, ` +
+	`{"name": "pmemsave", "ret-type": "0", "meta-type": "command", "arg-type": "136"}, ` +
 	`{"name": "inject-nmi", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-current-machine", "ret-type": "133", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-current-machine", "ret-type": "137", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "system_wakeup", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-vm-generation-id", "ret-type": "134", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-balloon", "ret-type": "135", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "balloon", "ret-type": "0", "meta-type": "command", "arg-type": "136"}, ` +
-	`{"name": "query-hv-balloon-status-report", "ret-type": "137", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "dumpdtb", "ret-type": "0", "meta-type": "command", "arg-type": "138"}, ` +
-	`{"name": "x-query-irq", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-jit", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-numa", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-opcount", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-ramblock", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-roms", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-usb", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-interrupt-controllers", "ret-type": "139", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "query-cpu-definitions", "ret-type": "[140]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-cpu-model-expansion", "ret-type": "142", "meta-type": "command", "arg-type": "141"}, ` +
-	`{"name": "query-replay", "ret-type": "143", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "replay-break", "ret-type": "0", "meta-type": "command", "arg-type": "144"}, ` +
+	`{"name": "query-vm-generation-id", "ret-type": "138", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-balloon", "ret-type": "139", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "balloon", "ret-type": "0", "meta-type": "command", "arg-type": "140"}, ` +
+	`{"name": "query-hv-balloon-status-report", "ret-type": "141", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "dumpdtb", "ret-type": "0", "meta-type": "command", "arg-type": "142"}, ` +
+	`{"name": "x-query-irq", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-jit", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-numa", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-opcount", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-ramblock", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-roms", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-usb", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-interrupt-controllers", "ret-type": "143", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "query-cpu-definitions", "ret-type": "[144]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-cpu-model-expansion", "ret-type": "146", "meta-type": "command", "arg-type": "145"}, ` +
+	`{"name": "query-replay", "ret-type": "147", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "replay-break", "ret-type": "0", "meta-type": "command", "arg-type": "148"}, ` +
 	`{"name": "replay-delete-break", "ret-type": "0", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "replay-seek", "ret-type": "0", "meta-type": "command", "arg-type": "145"}, ` +
-	`{"name": "dump-guest-memory", "ret-type": "0", "meta-type": "command", "arg-type": "146"}, ` +
-	`{"name": "query-dump", "ret-type": "147", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "DUMP_COMPLETED", "meta-type": "event", "arg-type": "148"}, ` +
-	`{"name": "query-dump-guest-memory-capability", "ret-type": "149", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-acpi-ospm-status", "ret-type": "[150]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-audiodevs", "ret-type": "[151]", "meta-type": "command", "arg-type": "0"}, ` +
-	`{"name": "query-stats", "ret-type": "[153]", "meta-type": "command", "arg-type": "152"}, ` +
-	`{"name": "query-stats-schemas", "ret-type": "[155]", "meta-type": "command", "arg-type": "154"}, ` +
-	`{"name": "x-query-virtio", "ret-type": "[156]", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
-	`{"name": "x-query-virtio-status", "ret-type": "158", "meta-type": "command", "arg-type": "157", "features": ["unstable"]}, ` +
-	`{"name": "x-query-virtio-queue-status", "ret-type": "160", "meta-type": "command", "arg-type": "159", "features": ["unstable"]}, ` +
-	`{"name": "x-query-virtio-vhost-queue-status", "ret-type": "162", "meta-type": "command", "arg-type": "161", "features": ["unstable"]}, ` +
-	`{"name": "x-query-virtio-queue-element", "ret-type": "164", "meta-type": "command", "arg-type": "163", "features": ["unstable"]}, ` +
-	`{"name": "query-cryptodev", "ret-type": "[165]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "replay-seek", "ret-type": "0", "meta-type": "command", "arg-type": "149"}, ` +
+	`{"name": "dump-guest-memory", "ret-type": "0", "meta-type": "command", "arg-type": "150"}, ` +
+	`{"name": "query-dump", "ret-type": "151", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "DUMP_COMPLETED", "meta-type": "event", "arg-type": "152"}, ` +
+	`{"name": "query-dump-guest-memory-capability", "ret-type": "153", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-acpi-ospm-status", "ret-type": "[154]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-audiodevs", "ret-type": "[155]", "meta-type": "command", "arg-type": "0"}, ` +
+	`{"name": "query-stats", "ret-type": "[157]", "meta-type": "command", "arg-type": "156"}, ` +
+	`{"name": "query-stats-schemas", "ret-type": "[159]", "meta-type": "command", "arg-type": "158"}, ` +
+	`{"name": "x-query-virtio", "ret-type": "[160]", "meta-type": "command", "arg-type": "0", "features": ["unstable"]}, ` +
+	`{"name": "x-query-virtio-status", "ret-type": "162", "meta-type": "command", "arg-type": "161", "features": ["unstable"]}, ` +
+	`{"name": "x-query-virtio-queue-status", "ret-type": "164", "meta-type": "command", "arg-type": "163", "features": ["unstable"]}, ` +
+	`{"name": "x-query-virtio-vhost-queue-status", "ret-type": "166", "meta-type": "command", "arg-type": "165", "features": ["unstable"]}, ` +
+	`{"name": "x-query-virtio-queue-element", "ret-type": "168", "meta-type": "command", "arg-type": "167", "features": ["unstable"]}, ` +
+	`{"name": "query-cryptodev", "ret-type": "[169]", "meta-type": "command", "arg-type": "0"}, ` +
 	`{"name": "0", "members": [], "meta-type": "object"}, ` +
-	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "166"}], "meta-type": "object"}, ` +
-	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "167"}], "meta-type": "object"}, ` +
-	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "167"}], "meta-type": "object"}, ` +
+	`{"name": "1", "members": [{"name": "running", "type": "bool"}, {"name": "status", "type": "170"}], "meta-type": "object"}, ` +
+	`{"name": "2", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "171"}], "meta-type": "object"}, ` +
+	`{"name": "3", "members": [{"name": "guest", "type": "bool"}, {"name": "reason", "type": "171"}], "meta-type": "object"}, ` +
 	`{"name": "[4]", "element-type": "4", "meta-type": "array"}, ` +
-	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "168"}], "meta-type": "object"}, ` +
+	`{"name": "4", "members": [{"name": "device", "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "type", "type": "str"}, {"name": "removable", "type": "bool"}, {"name": "locked", "type": "bool"}, {"name": "inserted", "default": null, "type": "6"}, {"name": "tray_open", "default": null, "type": "bool"}, {"name": "io-status", "default": null, "type": "172"}], "meta-type": "object"}, ` +
 	`{"name": "5", "members": [{"name": "flat", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[6]", "element-type": "6", "meta-type": "array"}, ` +
-	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "169"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "170"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "171"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[172]"}], "meta-type": "object"}, ` +
+	`{"name": "6", "members": [{"name": "file", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "ro", "type": "bool"}, {"name": "drv", "type": "str"}, {"name": "backing_file", "default": null, "type": "str"}, {"name": "backing_file_depth", "type": "int"}, {"name": "active", "type": "bool"}, {"name": "encrypted", "type": "bool"}, {"name": "detect_zeroes", "type": "173"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "image", "type": "174"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}, {"name": "cache", "type": "175"}, {"name": "write_threshold", "type": "int"}, {"name": "dirty-bitmaps", "default": null, "type": "[176]"}], "meta-type": "object"}, ` +
 	`{"name": "7", "members": [{"name": "query-nodes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "[8]", "element-type": "8", "meta-type": "array"}, ` +
-	`{"name": "8", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "stats", "type": "173"}, {"name": "driver-specific", "default": null, "type": "174"}, {"name": "parent", "default": null, "type": "8"}, {"name": "backing", "default": null, "type": "8"}], "meta-type": "object"}, ` +
-	`{"name": "9", "tag": "driver", "variants": [{"case": "file", "type": "178"}, {"case": "null-co", "type": "179"}, {"case": "qcow2", "type": "180"}, {"case": "raw", "type": "181"}, {"case": "throttle", "type": "182"}], "members": [{"name": "driver", "type": "175"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "176"}, {"name": "cache", "default": null, "type": "177"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "169"}], "meta-type": "object"}, ` +
+	`{"name": "8", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "qdev", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "stats", "type": "177"}, {"name": "driver-specific", "default": null, "type": "178"}, {"name": "parent", "default": null, "type": "8"}, {"name": "backing", "default": null, "type": "8"}], "meta-type": "object"}, ` +
+	`{"name": "9", "tag": "driver", "variants": [{"case": "file", "type": "182"}, {"case": "null-co", "type": "183"}, {"case": "qcow2", "type": "184"}, {"case": "raw", "type": "185"}, {"case": "throttle", "type": "186"}], "members": [{"name": "driver", "type": "179"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "discard", "default": null, "type": "180"}, {"name": "cache", "default": null, "type": "181"}, {"name": "active", "default": null, "type": "bool"}, {"name": "read-only", "default": null, "type": "bool"}, {"name": "auto-read-only", "default": null, "type": "bool"}, {"name": "force-share", "default": null, "type": "bool"}, {"name": "detect-zeroes", "default": null, "type": "173"}], "meta-type": "object"}, ` +
 	`{"name": "10", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "11", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "size", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "12", "members": [{"name": "node-name", "type": "str"}, {"name": "amount-exceeded", "type": "int"}, {"name": "write-threshold", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "13", "members": [{"name": "node-name", "type": "str"}, {"name": "write-threshold", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "14", "members": [{"name": "id", "type": "str"}, {"name": "boundaries", "default": null, "type": "[int]"}, {"name": "boundaries-read", "default": null, "type": "[int]"}, {"name": "boundaries-write", "default": null, "type": "[int]"}, {"name": "boundaries-zap", "default": null, "type": "[int]"}, {"name": "boundaries-flush", "default": null, "type": "[int]"}], "meta-type": "object"}, ` +
-	`{"name": "15", "members": [{"name": "nodes", "type": "[183]"}, {"name": "edges", "type": "[184]"}], "meta-type": "object"}, ` +
+	`{"name": "15", "members": [{"name": "nodes", "type": "[187]"}, {"name": "edges", "type": "[188]"}], "meta-type": "object"}, ` +
 	`{"name": "16", "members": [{"name": "options", "type": "[9]"}], "meta-type": "object"}, ` +
-	`{"name": "17", "members": [{"name": "qom-path", "type": "str"}, {"name": "device", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "operation", "type": "185"}, {"name": "action", "type": "186"}, {"name": "nospace", "default": null, "type": "bool"}, {"name": "reason", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "17", "members": [{"name": "qom-path", "type": "str"}, {"name": "device", "type": "str"}, {"name": "node-name", "default": null, "type": "str"}, {"name": "operation", "type": "189"}, {"name": "action", "type": "190"}, {"name": "nospace", "default": null, "type": "bool"}, {"name": "reason", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "18", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
 	`{"name": "19", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "20", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[21]", "element-type": "21", "meta-type": "array"}, ` +
-	`{"name": "21", "members": [{"name": "label", "type": "str"}, {"name": "filename", "type": "str"}, {"name": "frontend-open", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[22]", "element-type": "22", "meta-type": "array"}, ` +
-	`{"name": "22", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "23", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "187"}], "meta-type": "object"}, ` +
-	`{"name": "24", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "187"}], "meta-type": "object"}, ` +
+	`{"name": "20", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "21", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "22", "members": [{"name": "id", "type": "str"}, {"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "23", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}, {"name": "filename", "type": "str"}, {"name": "format", "default": null, "type": "str"}, {"name": "force", "default": null, "type": "bool"}, {"name": "read-only-mode", "default": null, "type": "191"}], "meta-type": "object"}, ` +
+	`{"name": "24", "members": [{"name": "device", "default": null, "type": "str", "features": ["deprecated"]}, {"name": "id", "default": null, "type": "str"}, {"name": "bps", "type": "int"}, {"name": "bps_rd", "type": "int"}, {"name": "bps_wr", "type": "int"}, {"name": "iops", "type": "int"}, {"name": "iops_rd", "type": "int"}, {"name": "iops_wr", "type": "int"}, {"name": "bps_max", "default": null, "type": "int"}, {"name": "bps_rd_max", "default": null, "type": "int"}, {"name": "bps_wr_max", "default": null, "type": "int"}, {"name": "iops_max", "default": null, "type": "int"}, {"name": "iops_rd_max", "default": null, "type": "int"}, {"name": "iops_wr_max", "default": null, "type": "int"}, {"name": "bps_max_length", "default": null, "type": "int"}, {"name": "bps_rd_max_length", "default": null, "type": "int"}, {"name": "bps_wr_max_length", "default": null, "type": "int"}, {"name": "iops_max_length", "default": null, "type": "int"}, {"name": "iops_rd_max_length", "default": null, "type": "int"}, {"name": "iops_wr_max_length", "default": null, "type": "int"}, {"name": "iops_size", "default": null, "type": "int"}, {"name": "group", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[25]", "element-type": "25", "meta-type": "array"}, ` +
+	`{"name": "25", "members": [{"name": "label", "type": "str"}, {"name": "filename", "type": "str"}, {"name": "frontend-open", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[26]", "element-type": "26", "meta-type": "array"}, ` +
+	`{"name": "26", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "27", "members": [{"name": "device", "type": "str"}, {"name": "data", "type": "str"}, {"name": "format", "default": null, "type": "192"}], "meta-type": "object"}, ` +
+	`{"name": "28", "members": [{"name": "device", "type": "str"}, {"name": "size", "type": "int"}, {"name": "format", "default": null, "type": "192"}], "meta-type": "object"}, ` +
 	`{"name": "str", "json-type": "string", "meta-type": "builtin"}, ` +
-	`{"name": "25", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "188"}], "meta-type": "object"}, ` +
-	`{"name": "26", "members": [{"name": "pty", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "27", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "188"}], "meta-type": "object"}, ` +
-	`{"name": "28", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "29", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "30", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[31]", "element-type": "31", "meta-type": "array"}, ` +
-	`{"name": "31", "members": [{"name": "name", "type": "str"}, {"name": "state", "type": "189"}], "meta-type": "object"}, ` +
-	`{"name": "32", "members": [{"name": "name", "type": "str"}, {"name": "enable", "type": "bool"}, {"name": "ignore-unavailable", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "33", "members": [{"name": "enable", "default": null, "type": "[190]"}], "meta-type": "object"}, ` +
-	`{"name": "34", "members": [{"name": "qemu", "type": "191"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "29", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "193"}], "meta-type": "object"}, ` +
+	`{"name": "30", "members": [{"name": "pty", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "31", "members": [{"name": "id", "type": "str"}, {"name": "backend", "type": "193"}], "meta-type": "object"}, ` +
+	`{"name": "32", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "33", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "34", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[35]", "element-type": "35", "meta-type": "array"}, ` +
-	`{"name": "35", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "36", "members": [{"name": "command", "type": "any"}, {"name": "monitor", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "37", "members": [{"name": "bql", "type": "192"}, {"name": "contexts", "type": "[193]"}, {"name": "rcu", "type": "194"}, {"name": "monitors", "type": "[195]"}], "meta-type": "object"}, ` +
-	`{"name": "38", "members": [{"name": "count", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "39", "members": [{"name": "id", "type": "str"}, {"name": "chardev", "type": "str"}, {"name": "mode", "default": null, "type": "196"}, {"name": "pretty", "default": null, "type": "bool"}, {"name": "single", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "40", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[41]", "element-type": "41", "meta-type": "array"}, ` +
-	`{"name": "41", "tag": "meta-type", "variants": [{"case": "builtin", "type": "198"}, {"case": "enum", "type": "199"}, {"case": "array", "type": "200"}, {"case": "object", "type": "201"}, {"case": "alternate", "type": "202"}, {"case": "command", "type": "203"}, {"case": "event", "type": "204"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "197"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "42", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[43]", "element-type": "43", "meta-type": "array"}, ` +
-	`{"name": "43", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "description", "default": null, "type": "str"}, {"name": "default-value", "default": null, "type": "any"}], "meta-type": "object"}, ` +
-	`{"name": "44", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "any", "json-type": "value", "meta-type": "builtin"}, ` +
-	`{"name": "45", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "any"}], "meta-type": "object"}, ` +
-	`{"name": "46", "members": [{"name": "implements", "default": null, "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "35", "members": [{"name": "name", "type": "str"}, {"name": "state", "type": "194"}], "meta-type": "object"}, ` +
+	`{"name": "36", "members": [{"name": "name", "type": "str"}, {"name": "enable", "type": "bool"}, {"name": "ignore-unavailable", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "37", "members": [{"name": "enable", "default": null, "type": "[195]"}], "meta-type": "object"}, ` +
+	`{"name": "38", "members": [{"name": "qemu", "type": "196"}, {"name": "package", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[39]", "element-type": "39", "meta-type": "array"}, ` +
+	`{"name": "39", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "40", "members": [{"name": "command", "type": "any"}, {"name": "monitor", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "41", "members": [{"name": "bql", "type": "197"}, {"name": "contexts", "type": "[198]"}, {"name": "rcu", "type": "199"}, {"name": "monitors", "type": "[200]"}], "meta-type": "object"}, ` +
+	`{"name": "42", "members": [{"name": "count", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "43", "members": [{"name": "id", "type": "str"}, {"name": "chardev", "type": "str"}, {"name": "mode", "default": null, "type": "201"}, {"name": "pretty", "default": null, "type": "bool"}, {"name": "single", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "44", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[45]", "element-type": "45", "meta-type": "array"}, ` +
+	`{"name": "45", "tag": "meta-type", "variants": [{"case": "builtin", "type": "203"}, {"case": "enum", "type": "204"}, {"case": "array", "type": "205"}, {"case": "object", "type": "206"}, {"case": "alternate", "type": "207"}, {"case": "command", "type": "208"}, {"case": "event", "type": "209"}], "members": [{"name": "name", "type": "str"}, {"name": "meta-type", "type": "202"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "46", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[47]", "element-type": "47", "meta-type": "array"}, ` +
-	`{"name": "47", "members": [{"name": "name", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "parent", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "48", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "49", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "50", "members": [{"name": "driver", "type": "str"}, {"name": "bus", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "51", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "52", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "53", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "54", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[55]", "element-type": "55", "meta-type": "array"}, ` +
-	`{"name": "55", "tag": "target", "variants": [{"case": "s390x", "type": "207"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "205"}, {"name": "target", "type": "206"}], "meta-type": "object"}, ` +
-	`{"name": "56", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "[57]", "element-type": "57", "meta-type": "array"}, ` +
-	`{"name": "57", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[208]", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "58", "members": [{"name": "arch", "type": "206"}], "meta-type": "object"}, ` +
-	`{"name": "59", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "60", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "47", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "description", "default": null, "type": "str"}, {"name": "default-value", "default": null, "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "48", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "any", "json-type": "value", "meta-type": "builtin"}, ` +
+	`{"name": "49", "members": [{"name": "path", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "50", "members": [{"name": "implements", "default": null, "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[51]", "element-type": "51", "meta-type": "array"}, ` +
+	`{"name": "51", "members": [{"name": "name", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "parent", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "52", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "53", "members": [{"name": "typename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "54", "members": [{"name": "driver", "type": "str"}, {"name": "bus", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "55", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "56", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "57", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "58", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[59]", "element-type": "59", "meta-type": "array"}, ` +
+	`{"name": "59", "tag": "target", "variants": [{"case": "s390x", "type": "212"}, {"case": "aarch64", "type": "0"}, {"case": "alpha", "type": "0"}, {"case": "arm", "type": "0"}, {"case": "avr", "type": "0"}, {"case": "hppa", "type": "0"}, {"case": "i386", "type": "0"}, {"case": "loongarch64", "type": "0"}, {"case": "m68k", "type": "0"}, {"case": "microblaze", "type": "0"}, {"case": "microblazeel", "type": "0"}, {"case": "mips", "type": "0"}, {"case": "mips64", "type": "0"}, {"case": "mips64el", "type": "0"}, {"case": "mipsel", "type": "0"}, {"case": "or1k", "type": "0"}, {"case": "ppc", "type": "0"}, {"case": "ppc64", "type": "0"}, {"case": "riscv32", "type": "0"}, {"case": "riscv64", "type": "0"}, {"case": "rx", "type": "0"}, {"case": "sh4", "type": "0"}, {"case": "sh4eb", "type": "0"}, {"case": "sparc", "type": "0"}, {"case": "sparc64", "type": "0"}, {"case": "tricore", "type": "0"}, {"case": "x86_64", "type": "0"}, {"case": "xtensa", "type": "0"}, {"case": "xtensaeb", "type": "0"}], "members": [{"name": "cpu-index", "type": "int"}, {"name": "qom-path", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "props", "default": null, "type": "210"}, {"name": "target", "type": "211"}], "meta-type": "object"}, ` +
+	`{"name": "60", "members": [{"name": "compat-props", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object"}, ` +
 	`{"name": "[61]", "element-type": "61", "meta-type": "array"}, ` +
-	`{"name": "61", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "205"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "62", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "63", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[64]", "element-type": "64", "meta-type": "array"}, ` +
-	`{"name": "64", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "65", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "66", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[67]", "element-type": "67", "meta-type": "array"}, ` +
-	`{"name": "67", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[209]"}], "meta-type": "object"}, ` +
+	`{"name": "61", "members": [{"name": "name", "type": "str"}, {"name": "alias", "default": null, "type": "str"}, {"name": "is-default", "default": null, "type": "bool"}, {"name": "cpu-max", "type": "int"}, {"name": "hotpluggable-cpus", "type": "bool"}, {"name": "numa-mem-supported", "type": "bool"}, {"name": "deprecated", "type": "bool"}, {"name": "default-cpu-type", "default": null, "type": "str"}, {"name": "default-ram-id", "default": null, "type": "str"}, {"name": "acpi", "type": "bool"}, {"name": "compat-props", "default": null, "type": "[213]", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "62", "members": [{"name": "arch", "type": "211"}], "meta-type": "object"}, ` +
+	`{"name": "63", "members": [{"name": "UUID", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "64", "members": [{"name": "enabled", "type": "bool"}, {"name": "present", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[65]", "element-type": "65", "meta-type": "array"}, ` +
+	`{"name": "65", "members": [{"name": "type", "type": "str"}, {"name": "vcpus-count", "type": "int"}, {"name": "props", "type": "210"}, {"name": "qom-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "66", "members": [{"name": "base-memory", "type": "int"}, {"name": "plugged-memory", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "67", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[68]", "element-type": "68", "meta-type": "array"}, ` +
-	`{"name": "68", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[210]"}], "meta-type": "object"}, ` +
-	`{"name": "69", "members": [{"name": "action", "type": "211"}], "meta-type": "object"}, ` +
-	`{"name": "70", "members": [{"name": "reboot", "default": null, "type": "212"}, {"name": "shutdown", "default": null, "type": "213"}, {"name": "panic", "default": null, "type": "214"}, {"name": "watchdog", "default": null, "type": "211"}], "meta-type": "object"}, ` +
-	`{"name": "71", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "72", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "73", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "74", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "68", "members": [{"name": "id", "type": "str"}, {"name": "thread-id", "type": "int"}, {"name": "poll-max-ns", "type": "int"}, {"name": "poll-grow", "type": "int"}, {"name": "poll-shrink", "type": "int"}, {"name": "aio-max-batch", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "69", "members": [{"name": "command-line", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "70", "members": [{"name": "option", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[71]", "element-type": "71", "meta-type": "array"}, ` +
+	`{"name": "71", "members": [{"name": "option", "type": "str"}, {"name": "parameters", "type": "[214]"}], "meta-type": "object"}, ` +
+	`{"name": "[72]", "element-type": "72", "meta-type": "array"}, ` +
+	`{"name": "72", "members": [{"name": "bus", "type": "int"}, {"name": "devices", "type": "[215]"}], "meta-type": "object"}, ` +
+	`{"name": "73", "members": [{"name": "action", "type": "216"}], "meta-type": "object"}, ` +
+	`{"name": "74", "members": [{"name": "reboot", "default": null, "type": "217"}, {"name": "shutdown", "default": null, "type": "218"}, {"name": "panic", "default": null, "type": "219"}, {"name": "watchdog", "default": null, "type": "216"}], "meta-type": "object"}, ` +
 	`{"name": "75", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "76", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[77]", "element-type": "77", "meta-type": "array"}, ` +
-	`{"name": "77", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "215"}, {"name": "status", "type": "216"}, {"name": "current-progress", "type": "int"}, {"name": "total-progress", "type": "int"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[78]", "element-type": "78", "meta-type": "array"}, ` +
-	`{"name": "78", "tag": "type", "variants": [{"case": "mirror", "type": "217"}, {"case": "commit", "type": "0"}, {"case": "stream", "type": "0"}, {"case": "backup", "type": "0"}, {"case": "create", "type": "0"}, {"case": "amend", "type": "0"}, {"case": "snapshot-load", "type": "0"}, {"case": "snapshot-save", "type": "0"}, {"case": "snapshot-delete", "type": "0"}], "members": [{"name": "type", "type": "215"}, {"name": "device", "type": "str"}, {"name": "len", "type": "int"}, {"name": "offset", "type": "int"}, {"name": "busy", "type": "bool"}, {"name": "paused", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "io-status", "type": "168"}, {"name": "ready", "type": "bool"}, {"name": "status", "type": "216"}, {"name": "auto-finalize", "type": "bool"}, {"name": "auto-dismiss", "type": "bool"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "79", "members": [{"name": "device", "type": "str"}, {"name": "speed", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "80", "members": [{"name": "device", "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "81", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "82", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "83", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "84", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "85", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[86]", "element-type": "86", "meta-type": "array"}, ` +
-	`{"name": "86", "members": [{"name": "id", "type": "str"}, {"name": "connected", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[87]", "element-type": "87", "meta-type": "array"}, ` +
-	`{"name": "87", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "218"}, {"name": "node-name", "type": "str"}, {"name": "shutting-down", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "88", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[89]", "element-type": "89", "meta-type": "array"}, ` +
-	`{"name": "89", "members": [{"name": "name", "type": "str"}, {"name": "promiscuous", "type": "bool"}, {"name": "multicast", "type": "219"}, {"name": "unicast", "type": "219"}, {"name": "vlan", "type": "219"}, {"name": "broadcast-allowed", "type": "bool"}, {"name": "multicast-overflow", "type": "bool"}, {"name": "unicast-overflow", "type": "bool"}, {"name": "main-mac", "type": "str"}, {"name": "vlan-table", "type": "[int]"}, {"name": "unicast-table", "type": "[str]"}, {"name": "multicast-table", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "90", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "91", "members": [{"name": "name", "type": "str"}, {"name": "id", "type": "int"}, {"name": "ports", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "92", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "77", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "78", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "79", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "80", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[81]", "element-type": "81", "meta-type": "array"}, ` +
+	`{"name": "81", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "220"}, {"name": "status", "type": "221"}, {"name": "current-progress", "type": "int"}, {"name": "total-progress", "type": "int"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[82]", "element-type": "82", "meta-type": "array"}, ` +
+	`{"name": "82", "tag": "type", "variants": [{"case": "mirror", "type": "222"}, {"case": "commit", "type": "0"}, {"case": "stream", "type": "0"}, {"case": "backup", "type": "0"}, {"case": "create", "type": "0"}, {"case": "amend", "type": "0"}, {"case": "snapshot-load", "type": "0"}, {"case": "snapshot-save", "type": "0"}, {"case": "snapshot-delete", "type": "0"}], "members": [{"name": "type", "type": "220"}, {"name": "device", "type": "str"}, {"name": "len", "type": "int"}, {"name": "offset", "type": "int"}, {"name": "busy", "type": "bool"}, {"name": "paused", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "io-status", "type": "172"}, {"name": "ready", "type": "bool"}, {"name": "status", "type": "221"}, {"name": "auto-finalize", "type": "bool"}, {"name": "auto-dismiss", "type": "bool"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "83", "members": [{"name": "device", "type": "str"}, {"name": "speed", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "84", "members": [{"name": "device", "type": "str"}, {"name": "force", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "85", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "86", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "87", "members": [{"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "88", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "89", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[90]", "element-type": "90", "meta-type": "array"}, ` +
+	`{"name": "90", "members": [{"name": "id", "type": "str"}, {"name": "connected", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[91]", "element-type": "91", "meta-type": "array"}, ` +
+	`{"name": "91", "members": [{"name": "id", "type": "str"}, {"name": "type", "type": "223"}, {"name": "node-name", "type": "str"}, {"name": "shutting-down", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "92", "members": [{"name": "name", "default": null, "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[93]", "element-type": "93", "meta-type": "array"}, ` +
-	`{"name": "93", "members": [{"name": "name", "type": "str"}, {"name": "enabled", "type": "bool"}, {"name": "link-up", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "duplex", "type": "220"}, {"name": "autoneg", "type": "221"}], "meta-type": "object"}, ` +
-	`{"name": "94", "members": [{"name": "name", "type": "str"}, {"name": "tbl-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[95]", "element-type": "95", "meta-type": "array"}, ` +
-	`{"name": "95", "members": [{"name": "cookie", "type": "int"}, {"name": "hits", "type": "int"}, {"name": "key", "type": "222"}, {"name": "mask", "type": "223"}, {"name": "action", "type": "224"}], "meta-type": "object"}, ` +
-	`{"name": "96", "members": [{"name": "name", "type": "str"}, {"name": "type", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "93", "members": [{"name": "name", "type": "str"}, {"name": "promiscuous", "type": "bool"}, {"name": "multicast", "type": "224"}, {"name": "unicast", "type": "224"}, {"name": "vlan", "type": "224"}, {"name": "broadcast-allowed", "type": "bool"}, {"name": "multicast-overflow", "type": "bool"}, {"name": "unicast-overflow", "type": "bool"}, {"name": "main-mac", "type": "str"}, {"name": "vlan-table", "type": "[int]"}, {"name": "unicast-table", "type": "[str]"}, {"name": "multicast-table", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "94", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "95", "members": [{"name": "name", "type": "str"}, {"name": "id", "type": "int"}, {"name": "ports", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "96", "members": [{"name": "name", "type": "str"}], "meta-type": "object"}, ` +
 	`{"name": "[97]", "element-type": "97", "meta-type": "array"}, ` +
-	`{"name": "97", "members": [{"name": "id", "type": "int"}, {"name": "type", "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "pport", "default": null, "type": "int"}, {"name": "index", "default": null, "type": "int"}, {"name": "out-pport", "default": null, "type": "int"}, {"name": "group-id", "default": null, "type": "int"}, {"name": "set-vlan-id", "default": null, "type": "int"}, {"name": "pop-vlan", "default": null, "type": "int"}, {"name": "group-ids", "default": null, "type": "[int]"}, {"name": "set-eth-src", "default": null, "type": "str"}, {"name": "set-eth-dst", "default": null, "type": "str"}, {"name": "ttl-check", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[98]", "element-type": "98", "meta-type": "array"}, ` +
-	`{"name": "98", "members": [{"name": "tpm-tis"}, {"name": "tpm-crb"}, {"name": "tpm-spapr"}], "meta-type": "enum", "values": ["tpm-tis", "tpm-crb", "tpm-spapr"]}, ` +
+	`{"name": "97", "members": [{"name": "name", "type": "str"}, {"name": "enabled", "type": "bool"}, {"name": "link-up", "type": "bool"}, {"name": "speed", "type": "int"}, {"name": "duplex", "type": "225"}, {"name": "autoneg", "type": "226"}], "meta-type": "object"}, ` +
+	`{"name": "98", "members": [{"name": "name", "type": "str"}, {"name": "tbl-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[99]", "element-type": "99", "meta-type": "array"}, ` +
-	`{"name": "99", "members": [{"name": "passthrough"}, {"name": "emulator"}], "meta-type": "enum", "values": ["passthrough", "emulator"]}, ` +
-	`{"name": "[100]", "element-type": "100", "meta-type": "array"}, ` +
-	`{"name": "100", "members": [{"name": "id", "type": "str"}, {"name": "model", "type": "98"}, {"name": "options", "type": "225"}], "meta-type": "object"}, ` +
-	`{"name": "101", "members": [{"name": "enabled", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "family", "default": null, "type": "226"}, {"name": "service", "default": null, "type": "str"}, {"name": "auth", "default": null, "type": "str"}, {"name": "clients", "default": null, "type": "[227]"}], "meta-type": "object"}, ` +
+	`{"name": "99", "members": [{"name": "cookie", "type": "int"}, {"name": "hits", "type": "int"}, {"name": "key", "type": "227"}, {"name": "mask", "type": "228"}, {"name": "action", "type": "229"}], "meta-type": "object"}, ` +
+	`{"name": "100", "members": [{"name": "name", "type": "str"}, {"name": "type", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[101]", "element-type": "101", "meta-type": "array"}, ` +
+	`{"name": "101", "members": [{"name": "id", "type": "int"}, {"name": "type", "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "pport", "default": null, "type": "int"}, {"name": "index", "default": null, "type": "int"}, {"name": "out-pport", "default": null, "type": "int"}, {"name": "group-id", "default": null, "type": "int"}, {"name": "set-vlan-id", "default": null, "type": "int"}, {"name": "pop-vlan", "default": null, "type": "int"}, {"name": "group-ids", "default": null, "type": "[int]"}, {"name": "set-eth-src", "default": null, "type": "str"}, {"name": "set-eth-dst", "default": null, "type": "str"}, {"name": "ttl-check", "default": null, "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[102]", "element-type": "102", "meta-type": "array"}, ` +
-	`{"name": "102", "members": [{"name": "id", "type": "str"}, {"name": "server", "type": "[228]"}, {"name": "clients", "type": "[227]"}, {"name": "auth", "type": "229"}, {"name": "vencrypt", "default": null, "type": "230"}, {"name": "display", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "103", "members": [{"name": "enabled", "type": "bool"}, {"name": "migrated", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "port", "default": null, "type": "int"}, {"name": "tls-port", "default": null, "type": "int"}, {"name": "auth", "default": null, "type": "str"}, {"name": "compiled-version", "default": null, "type": "str"}, {"name": "mouse-mode", "type": "231"}, {"name": "channels", "default": null, "type": "[232]"}], "meta-type": "object"}, ` +
+	`{"name": "102", "members": [{"name": "tpm-tis"}, {"name": "tpm-crb"}, {"name": "tpm-spapr"}], "meta-type": "enum", "values": ["tpm-tis", "tpm-crb", "tpm-spapr"]}, ` +
+	`{"name": "[103]", "element-type": "103", "meta-type": "array"}, ` +
+	`{"name": "103", "members": [{"name": "passthrough"}, {"name": "emulator"}], "meta-type": "enum", "values": ["passthrough", "emulator"]}, ` +
 	`{"name": "[104]", "element-type": "104", "meta-type": "array"}, ` +
-	`{"name": "104", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "current", "type": "bool"}, {"name": "absolute", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "105", "tag": "type", "variants": [{"case": "none", "type": "235"}, {"case": "default", "type": "0"}], "members": [{"name": "type", "type": "233"}, {"name": "full-screen", "default": null, "type": "bool"}, {"name": "window-close", "default": null, "type": "bool"}, {"name": "show-cursor", "default": null, "type": "bool"}, {"name": "gl", "default": null, "type": "234"}], "meta-type": "object"}, ` +
+	`{"name": "104", "members": [{"name": "id", "type": "str"}, {"name": "model", "type": "102"}, {"name": "options", "type": "230"}], "meta-type": "object"}, ` +
+	`{"name": "105", "members": [{"name": "enabled", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "family", "default": null, "type": "231"}, {"name": "service", "default": null, "type": "str"}, {"name": "auth", "default": null, "type": "str"}, {"name": "clients", "default": null, "type": "[232]"}], "meta-type": "object"}, ` +
 	`{"name": "[106]", "element-type": "106", "meta-type": "array"}, ` +
-	`{"name": "106", "members": [{"name": "capability", "type": "236"}, {"name": "state", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "107", "members": [{"name": "capabilities", "type": "[106]"}], "meta-type": "object"}, ` +
-	`{"name": "108", "members": [{"name": "error", "type": "bool"}, {"name": "desc", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "109", "members": [{"name": "mode", "type": "237"}, {"name": "last-mode", "type": "237"}, {"name": "reason", "type": "238"}], "meta-type": "object"}, ` +
-	`{"name": "110", "members": [{"name": "uri", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "111", "members": [{"name": "calc-time-unit", "default": null, "type": "239"}], "meta-type": "object"}, ` +
-	`{"name": "112", "members": [{"name": "dirty-rate", "default": null, "type": "int"}, {"name": "status", "type": "240"}, {"name": "start-time", "type": "int"}, {"name": "calc-time", "type": "int"}, {"name": "calc-time-unit", "type": "239"}, {"name": "sample-pages", "type": "int"}, {"name": "mode", "type": "241"}, {"name": "vcpu-dirty-rate", "default": null, "type": "[242]"}], "meta-type": "object"}, ` +
-	`{"name": "[113]", "element-type": "113", "meta-type": "array"}, ` +
-	`{"name": "113", "members": [{"name": "cpu-index", "type": "int"}, {"name": "limit-rate", "type": "int"}, {"name": "current-rate", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "114", "members": [{"name": "cpu-index", "default": null, "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "115", "members": [{"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[116]", "element-type": "116", "meta-type": "array"}, ` +
-	`{"name": "116", "members": [{"name": "name", "type": "str"}, {"name": "thread-id", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "117", "members": [{"name": "status", "default": null, "type": "243"}, {"name": "ram", "default": null, "type": "244"}, {"name": "vfio", "default": null, "type": "245"}, {"name": "xbzrle-cache", "default": null, "type": "246"}, {"name": "total-time", "default": null, "type": "int"}, {"name": "expected-downtime", "default": null, "type": "int"}, {"name": "downtime", "default": null, "type": "int"}, {"name": "setup-time", "default": null, "type": "int"}, {"name": "cpu-throttle-percentage", "default": null, "type": "int"}, {"name": "error-desc", "default": null, "type": "str"}, {"name": "blocked-reasons", "default": null, "type": "[str]"}, {"name": "postcopy-blocktime", "default": null, "type": "int"}, {"name": "postcopy-vcpu-blocktime", "default": null, "type": "[int]"}, {"name": "socket-address", "default": null, "type": "[247]"}, {"name": "dirty-limit-throttle-time-per-round", "default": null, "type": "int"}, {"name": "dirty-limit-ring-full-time", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "118", "members": [{"name": "instances", "type": "[119]"}], "meta-type": "object"}, ` +
-	`{"name": "[119]", "element-type": "119", "meta-type": "array"}, ` +
-	`{"name": "119", "tag": "type", "variants": [{"case": "block-node", "type": "249"}, {"case": "chardev", "type": "250"}, {"case": "migration", "type": "0"}], "members": [{"name": "type", "type": "248"}], "meta-type": "object"}, ` +
-	`{"name": "120", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "121", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "122", "members": [{"name": "protocol", "type": "str"}, {"name": "fdname", "type": "str"}, {"name": "skipauth", "default": null, "type": "bool"}, {"name": "tls", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "123", "members": [{"name": "fdset-id", "default": null, "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "124", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "125", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[126]", "element-type": "126", "meta-type": "array"}, ` +
-	`{"name": "126", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fds", "type": "[251]"}], "meta-type": "object"}, ` +
-	`{"name": "127", "tag": "qom-type", "variants": [{"case": "authz-list", "type": "253"}, {"case": "authz-listfile", "type": "254"}, {"case": "authz-simple", "type": "255"}, {"case": "iothread", "type": "256"}, {"case": "memory-backend-file", "type": "257"}, {"case": "memory-backend-memfd", "type": "258"}, {"case": "memory-backend-ram", "type": "259"}, {"case": "rng-builtin", "type": "260"}, {"case": "rng-random", "type": "261"}, {"case": "secret", "type": "262"}, {"case": "throttle-group", "type": "263"}, {"case": "tls-creds-x509", "type": "264"}], "members": [{"name": "qom-type", "type": "252"}, {"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "128", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[129]", "element-type": "129", "meta-type": "array"}, ` +
-	`{"name": "129", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "size", "type": "int"}, {"name": "merge", "type": "bool"}, {"name": "dump", "type": "bool"}, {"name": "prealloc", "type": "bool"}, {"name": "share", "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "host-nodes", "type": "[int]"}, {"name": "policy", "type": "265"}], "meta-type": "object"}, ` +
+	`{"name": "106", "members": [{"name": "id", "type": "str"}, {"name": "server", "type": "[233]"}, {"name": "clients", "type": "[232]"}, {"name": "auth", "type": "234"}, {"name": "vencrypt", "default": null, "type": "235"}, {"name": "display", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "107", "members": [{"name": "enabled", "type": "bool"}, {"name": "migrated", "type": "bool"}, {"name": "host", "default": null, "type": "str"}, {"name": "port", "default": null, "type": "int"}, {"name": "tls-port", "default": null, "type": "int"}, {"name": "auth", "default": null, "type": "str"}, {"name": "compiled-version", "default": null, "type": "str"}, {"name": "mouse-mode", "type": "236"}, {"name": "channels", "default": null, "type": "[237]"}], "meta-type": "object"}, ` +
+	`{"name": "[108]", "element-type": "108", "meta-type": "array"}, ` +
+	`{"name": "108", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "current", "type": "bool"}, {"name": "absolute", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "109", "tag": "type", "variants": [{"case": "none", "type": "240"}, {"case": "default", "type": "0"}], "members": [{"name": "type", "type": "238"}, {"name": "full-screen", "default": null, "type": "bool"}, {"name": "window-close", "default": null, "type": "bool"}, {"name": "show-cursor", "default": null, "type": "bool"}, {"name": "gl", "default": null, "type": "239"}], "meta-type": "object"}, ` +
+	`{"name": "[110]", "element-type": "110", "meta-type": "array"}, ` +
+	`{"name": "110", "members": [{"name": "capability", "type": "241"}, {"name": "state", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "111", "members": [{"name": "capabilities", "type": "[110]"}], "meta-type": "object"}, ` +
+	`{"name": "112", "members": [{"name": "error", "type": "bool"}, {"name": "desc", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "113", "members": [{"name": "mode", "type": "242"}, {"name": "last-mode", "type": "242"}, {"name": "reason", "type": "243"}], "meta-type": "object"}, ` +
+	`{"name": "114", "members": [{"name": "uri", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "115", "members": [{"name": "calc-time-unit", "default": null, "type": "244"}], "meta-type": "object"}, ` +
+	`{"name": "116", "members": [{"name": "dirty-rate", "default": null, "type": "int"}, {"name": "status", "type": "245"}, {"name": "start-time", "type": "int"}, {"name": "calc-time", "type": "int"}, {"name": "calc-time-unit", "type": "244"}, {"name": "sample-pages", "type": "int"}, {"name": "mode", "type": "246"}, {"name": "vcpu-dirty-rate", "default": null, "type": "[247]"}], "meta-type": "object"}, ` +
+	`{"name": "[117]", "element-type": "117", "meta-type": "array"}, ` +
+	`{"name": "117", "members": [{"name": "cpu-index", "type": "int"}, {"name": "limit-rate", "type": "int"}, {"name": "current-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "118", "members": [{"name": "cpu-index", "default": null, "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "119", "members": [{"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[120]", "element-type": "120", "meta-type": "array"}, ` +
+	`{"name": "120", "members": [{"name": "name", "type": "str"}, {"name": "thread-id", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "121", "members": [{"name": "status", "default": null, "type": "248"}, {"name": "ram", "default": null, "type": "249"}, {"name": "vfio", "default": null, "type": "250"}, {"name": "xbzrle-cache", "default": null, "type": "251"}, {"name": "total-time", "default": null, "type": "int"}, {"name": "expected-downtime", "default": null, "type": "int"}, {"name": "downtime", "default": null, "type": "int"}, {"name": "setup-time", "default": null, "type": "int"}, {"name": "cpu-throttle-percentage", "default": null, "type": "int"}, {"name": "error-desc", "default": null, "type": "str"}, {"name": "blocked-reasons", "default": null, "type": "[str]"}, {"name": "postcopy-blocktime", "default": null, "type": "int"}, {"name": "postcopy-vcpu-blocktime", "default": null, "type": "[int]"}, {"name": "socket-address", "default": null, "type": "[252]"}, {"name": "dirty-limit-throttle-time-per-round", "default": null, "type": "int"}, {"name": "dirty-limit-ring-full-time", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "122", "members": [{"name": "instances", "type": "[123]"}], "meta-type": "object"}, ` +
+	`{"name": "[123]", "element-type": "123", "meta-type": "array"}, ` +
+	`{"name": "123", "tag": "type", "variants": [{"case": "block-node", "type": "254"}, {"case": "chardev", "type": "255"}, {"case": "migration", "type": "0"}], "members": [{"name": "type", "type": "253"}], "meta-type": "object"}, ` +
+	`{"name": "124", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "125", "members": [{"name": "fdname", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "126", "members": [{"name": "protocol", "type": "str"}, {"name": "fdname", "type": "str"}, {"name": "skipauth", "default": null, "type": "bool"}, {"name": "tls", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "127", "members": [{"name": "fdset-id", "default": null, "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "128", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "129", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fd", "default": null, "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[130]", "element-type": "130", "meta-type": "array"}, ` +
-	`{"name": "130", "tag": "type", "variants": [{"case": "dimm", "type": "267"}], "members": [{"name": "type", "type": "266"}], "meta-type": "object"}, ` +
-	`{"name": "131", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "132", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "133", "members": [{"name": "wakeup-suspend-support", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "134", "members": [{"name": "guid", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "135", "members": [{"name": "actual", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "136", "members": [{"name": "value", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "137", "members": [{"name": "committed", "type": "int"}, {"name": "available", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "138", "members": [{"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "139", "members": [{"name": "human-readable-text", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[140]", "element-type": "140", "meta-type": "array"}, ` +
-	`{"name": "140", "members": [{"name": "name", "type": "str"}, {"name": "migration-safe", "default": null, "type": "bool"}, {"name": "static", "type": "bool"}, {"name": "unavailable-features", "default": null, "type": "[str]"}, {"name": "typename", "type": "str"}, {"name": "alias-of", "default": null, "type": "str"}, {"name": "deprecated", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "141", "members": [{"name": "type", "type": "268"}, {"name": "model", "type": "269"}], "meta-type": "object"}, ` +
-	`{"name": "142", "members": [{"name": "model", "type": "269"}], "meta-type": "object"}, ` +
-	`{"name": "143", "members": [{"name": "mode", "type": "270"}, {"name": "filename", "default": null, "type": "str"}, {"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "144", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "145", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "146", "members": [{"name": "paging", "type": "bool"}, {"name": "protocol", "type": "str"}, {"name": "detach", "default": null, "type": "bool"}, {"name": "begin", "default": null, "type": "int"}, {"name": "length", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "271"}], "meta-type": "object"}, ` +
-	`{"name": "147", "members": [{"name": "status", "type": "272"}, {"name": "completed", "type": "int"}, {"name": "total", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "148", "members": [{"name": "result", "type": "147"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "149", "members": [{"name": "formats", "type": "[271]"}], "meta-type": "object"}, ` +
-	`{"name": "[150]", "element-type": "150", "meta-type": "array"}, ` +
-	`{"name": "150", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "slot", "type": "str"}, {"name": "slot-type", "type": "273"}, {"name": "source", "type": "int"}, {"name": "status", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[151]", "element-type": "151", "meta-type": "array"}, ` +
-	`{"name": "151", "tag": "driver", "variants": [{"case": "none", "type": "275"}], "members": [{"name": "id", "type": "str"}, {"name": "driver", "type": "274"}, {"name": "timer-period", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "152", "tag": "target", "variants": [{"case": "vcpu", "type": "278"}, {"case": "vm", "type": "0"}, {"case": "cryptodev", "type": "0"}], "members": [{"name": "target", "type": "276"}, {"name": "providers", "default": null, "type": "[277]"}], "meta-type": "object"}, ` +
-	`{"name": "[153]", "element-type": "153", "meta-type": "array"}, ` +
-	`{"name": "153", "members": [{"name": "provider", "type": "279"}, {"name": "qom-path", "default": null, "type": "str"}, {"name": "stats", "type": "[280]"}], "meta-type": "object"}, ` +
-	`{"name": "154", "members": [{"name": "provider", "default": null, "type": "279"}], "meta-type": "object"}, ` +
+	`{"name": "130", "members": [{"name": "fdset-id", "type": "int"}, {"name": "fds", "type": "[256]"}], "meta-type": "object"}, ` +
+	`{"name": "131", "tag": "qom-type", "variants": [{"case": "authz-list", "type": "258"}, {"case": "authz-listfile", "type": "259"}, {"case": "authz-simple", "type": "260"}, {"case": "iothread", "type": "261"}, {"case": "memory-backend-file", "type": "262"}, {"case": "memory-backend-memfd", "type": "263"}, {"case": "memory-backend-ram", "type": "264"}, {"case": "rng-builtin", "type": "265"}, {"case": "rng-random", "type": "266"}, {"case": "secret", "type": "267"}, {"case": "throttle-group", "type": "268"}, {"case": "tls-creds-x509", "type": "269"}], "members": [{"name": "qom-type", "type": "257"}, {"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "132", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[133]", "element-type": "133", "meta-type": "array"}, ` +
+	`{"name": "133", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "size", "type": "int"}, {"name": "merge", "type": "bool"}, {"name": "dump", "type": "bool"}, {"name": "prealloc", "type": "bool"}, {"name": "share", "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "host-nodes", "type": "[int]"}, {"name": "policy", "type": "270"}], "meta-type": "object"}, ` +
+	`{"name": "[134]", "element-type": "134", "meta-type": "array"}, ` +
+	`{"name": "134", "tag": "type", "variants": [{"case": "dimm", "type": "272"}], "members": [{"name": "type", "type": "271"}], "meta-type": "object"}, ` +
+	`{"name": "135", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}, {"name": "cpu-index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "136", "members": [{"name": "val", "type": "int"}, {"name": "size", "type": "int"}, {"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "137", "members": [{"name": "wakeup-suspend-support", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "138", "members": [{"name": "guid", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "139", "members": [{"name": "actual", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "140", "members": [{"name": "value", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "141", "members": [{"name": "committed", "type": "int"}, {"name": "available", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "142", "members": [{"name": "filename", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "143", "members": [{"name": "human-readable-text", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[144]", "element-type": "144", "meta-type": "array"}, ` +
+	`{"name": "144", "members": [{"name": "name", "type": "str"}, {"name": "migration-safe", "default": null, "type": "bool"}, {"name": "static", "type": "bool"}, {"name": "unavailable-features", "default": null, "type": "[str]"}, {"name": "typename", "type": "str"}, {"name": "alias-of", "default": null, "type": "str"}, {"name": "deprecated", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "145", "members": [{"name": "type", "type": "273"}, {"name": "model", "type": "274"}], "meta-type": "object"}, ` +
+	`{"name": "146", "members": [{"name": "model", "type": "274"}], "meta-type": "object"}, ` +
+	`{"name": "147", "members": [{"name": "mode", "type": "275"}, {"name": "filename", "default": null, "type": "str"}, {"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "148", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "149", "members": [{"name": "icount", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "150", "members": [{"name": "paging", "type": "bool"}, {"name": "protocol", "type": "str"}, {"name": "detach", "default": null, "type": "bool"}, {"name": "begin", "default": null, "type": "int"}, {"name": "length", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "276"}], "meta-type": "object"}, ` +
+	`{"name": "151", "members": [{"name": "status", "type": "277"}, {"name": "completed", "type": "int"}, {"name": "total", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "152", "members": [{"name": "result", "type": "151"}, {"name": "error", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "153", "members": [{"name": "formats", "type": "[276]"}], "meta-type": "object"}, ` +
+	`{"name": "[154]", "element-type": "154", "meta-type": "array"}, ` +
+	`{"name": "154", "members": [{"name": "device", "default": null, "type": "str"}, {"name": "slot", "type": "str"}, {"name": "slot-type", "type": "278"}, {"name": "source", "type": "int"}, {"name": "status", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[155]", "element-type": "155", "meta-type": "array"}, ` +
-	`{"name": "155", "members": [{"name": "provider", "type": "279"}, {"name": "target", "type": "276"}, {"name": "stats", "type": "[281]"}], "meta-type": "object"}, ` +
-	`{"name": "[156]", "element-type": "156", "meta-type": "array"}, ` +
-	`{"name": "156", "members": [{"name": "path", "type": "str"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "157", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "158", "members": [{"name": "name", "type": "str"}, {"name": "device-id", "type": "int"}, {"name": "vhost-started", "type": "bool"}, {"name": "device-endian", "type": "str"}, {"name": "guest-features", "type": "282"}, {"name": "host-features", "type": "282"}, {"name": "backend-features", "type": "282"}, {"name": "num-vqs", "type": "int"}, {"name": "status", "type": "283"}, {"name": "isr", "type": "int"}, {"name": "queue-sel", "type": "int"}, {"name": "vm-running", "type": "bool"}, {"name": "broken", "type": "bool"}, {"name": "disabled", "type": "bool"}, {"name": "use-started", "type": "bool"}, {"name": "started", "type": "bool"}, {"name": "start-on-kick", "type": "bool"}, {"name": "disable-legacy-check", "type": "bool"}, {"name": "bus-name", "type": "str"}, {"name": "use-guest-notifier-mask", "type": "bool"}, {"name": "vhost-dev", "default": null, "type": "284"}], "meta-type": "object"}, ` +
-	`{"name": "159", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "160", "members": [{"name": "name", "type": "str"}, {"name": "queue-index", "type": "int"}, {"name": "inuse", "type": "int"}, {"name": "vring-num", "type": "int"}, {"name": "vring-num-default", "type": "int"}, {"name": "vring-align", "type": "int"}, {"name": "vring-desc", "type": "int"}, {"name": "vring-avail", "type": "int"}, {"name": "vring-used", "type": "int"}, {"name": "last-avail-idx", "default": null, "type": "int"}, {"name": "shadow-avail-idx", "default": null, "type": "int"}, {"name": "used-idx", "type": "int"}, {"name": "signalled-used", "type": "int"}, {"name": "signalled-used-valid", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "161", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "162", "members": [{"name": "name", "type": "str"}, {"name": "kick", "type": "int"}, {"name": "call", "type": "int"}, {"name": "desc", "type": "int"}, {"name": "avail", "type": "int"}, {"name": "used", "type": "int"}, {"name": "num", "type": "int"}, {"name": "desc-phys", "type": "int"}, {"name": "desc-size", "type": "int"}, {"name": "avail-phys", "type": "int"}, {"name": "avail-size", "type": "int"}, {"name": "used-phys", "type": "int"}, {"name": "used-size", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "163", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}, {"name": "index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "164", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "descs", "type": "[285]"}, {"name": "avail", "type": "286"}, {"name": "used", "type": "287"}], "meta-type": "object"}, ` +
-	`{"name": "[165]", "element-type": "165", "meta-type": "array"}, ` +
-	`{"name": "165", "members": [{"name": "id", "type": "str"}, {"name": "service", "type": "[288]"}, {"name": "client", "type": "[289]"}], "meta-type": "object"}, ` +
+	`{"name": "155", "tag": "driver", "variants": [{"case": "none", "type": "280"}], "members": [{"name": "id", "type": "str"}, {"name": "driver", "type": "279"}, {"name": "timer-period", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "156", "tag": "target", "variants": [{"case": "vcpu", "type": "283"}, {"case": "vm", "type": "0"}, {"case": "cryptodev", "type": "0"}], "members": [{"name": "target", "type": "281"}, {"name": "providers", "default": null, "type": "[282]"}], "meta-type": "object"}, ` +
+	`{"name": "[157]", "element-type": "157", "meta-type": "array"}, ` +
+	`{"name": "157", "members": [{"name": "provider", "type": "284"}, {"name": "qom-path", "default": null, "type": "str"}, {"name": "stats", "type": "[285]"}], "meta-type": "object"}, ` +
+	`{"name": "158", "members": [{"name": "provider", "default": null, "type": "284"}], "meta-type": "object"}, ` +
+	`{"name": "[159]", "element-type": "159", "meta-type": "array"}, ` +
+	`{"name": "159", "members": [{"name": "provider", "type": "284"}, {"name": "target", "type": "281"}, {"name": "stats", "type": "[286]"}], "meta-type": "object"}, ` +
+	`{"name": "[160]", "element-type": "160", "meta-type": "array"}, ` +
+	`{"name": "160", "members": [{"name": "path", "type": "str"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "161", "members": [{"name": "path", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "162", "members": [{"name": "name", "type": "str"}, {"name": "device-id", "type": "int"}, {"name": "vhost-started", "type": "bool"}, {"name": "device-endian", "type": "str"}, {"name": "guest-features", "type": "287"}, {"name": "host-features", "type": "287"}, {"name": "backend-features", "type": "287"}, {"name": "num-vqs", "type": "int"}, {"name": "status", "type": "288"}, {"name": "isr", "type": "int"}, {"name": "queue-sel", "type": "int"}, {"name": "vm-running", "type": "bool"}, {"name": "broken", "type": "bool"}, {"name": "disabled", "type": "bool"}, {"name": "use-started", "type": "bool"}, {"name": "started", "type": "bool"}, {"name": "start-on-kick", "type": "bool"}, {"name": "disable-legacy-check", "type": "bool"}, {"name": "bus-name", "type": "str"}, {"name": "use-guest-notifier-mask", "type": "bool"}, {"name": "vhost-dev", "default": null, "type": "289"}], "meta-type": "object"}, ` +
+	`{"name": "163", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "164", "members": [{"name": "name", "type": "str"}, {"name": "queue-index", "type": "int"}, {"name": "inuse", "type": "int"}, {"name": "vring-num", "type": "int"}, {"name": "vring-num-default", "type": "int"}, {"name": "vring-align", "type": "int"}, {"name": "vring-desc", "type": "int"}, {"name": "vring-avail", "type": "int"}, {"name": "vring-used", "type": "int"}, {"name": "last-avail-idx", "default": null, "type": "int"}, {"name": "shadow-avail-idx", "default": null, "type": "int"}, {"name": "used-idx", "type": "int"}, {"name": "signalled-used", "type": "int"}, {"name": "signalled-used-valid", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "165", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "166", "members": [{"name": "name", "type": "str"}, {"name": "kick", "type": "int"}, {"name": "call", "type": "int"}, {"name": "desc", "type": "int"}, {"name": "avail", "type": "int"}, {"name": "used", "type": "int"}, {"name": "num", "type": "int"}, {"name": "desc-phys", "type": "int"}, {"name": "desc-size", "type": "int"}, {"name": "avail-phys", "type": "int"}, {"name": "avail-size", "type": "int"}, {"name": "used-phys", "type": "int"}, {"name": "used-size", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "167", "members": [{"name": "path", "type": "str"}, {"name": "queue", "type": "int"}, {"name": "index", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "168", "members": [{"name": "name", "type": "str"}, {"name": "index", "type": "int"}, {"name": "descs", "type": "[290]"}, {"name": "avail", "type": "291"}, {"name": "used", "type": "292"}], "meta-type": "object"}, ` +
+	`{"name": "[169]", "element-type": "169", "meta-type": "array"}, ` +
+	`{"name": "169", "members": [{"name": "id", "type": "str"}, {"name": "service", "type": "[293]"}, {"name": "client", "type": "[294]"}], "meta-type": "object"}, ` +
 	`{"name": "bool", "json-type": "boolean", "meta-type": "builtin"}, ` +
-	`{"name": "166", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
-	`{"name": "167", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
-	`{"name": "168", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
+	`{"name": "170", "members": [{"name": "debug"}, {"name": "inmigrate"}, {"name": "internal-error"}, {"name": "io-error"}, {"name": "paused"}, {"name": "postmigrate"}, {"name": "prelaunch"}, {"name": "finish-migrate"}, {"name": "restore-vm"}, {"name": "running"}, {"name": "save-vm"}, {"name": "shutdown"}, {"name": "suspended"}, {"name": "watchdog"}, {"name": "guest-panicked"}, {"name": "colo"}], "meta-type": "enum", "values": ["debug", "inmigrate", "internal-error", "io-error", "paused", "postmigrate", "prelaunch", "finish-migrate", "restore-vm", "running", "save-vm", "shutdown", "suspended", "watchdog", "guest-panicked", "colo"]}, ` +
+	`{"name": "171", "members": [{"name": "none"}, {"name": "host-error"}, {"name": "host-qmp-quit"}, {"name": "host-qmp-system-reset"}, {"name": "host-signal"}, {"name": "host-ui"}, {"name": "guest-shutdown"}, {"name": "guest-reset"}, {"name": "guest-panic"}, {"name": "subsystem-reset"}, {"name": "snapshot-load"}], "meta-type": "enum", "values": ["none", "host-error", "host-qmp-quit", "host-qmp-system-reset", "host-signal", "host-ui", "guest-shutdown", "guest-reset", "guest-panic", "subsystem-reset", "snapshot-load"]}, ` +
+	`{"name": "172", "members": [{"name": "ok"}, {"name": "failed"}, {"name": "nospace"}], "meta-type": "enum", "values": ["ok", "failed", "nospace"]}, ` +
 	`{"name": "int", "json-type": "int", "meta-type": "builtin"}, ` +
-	`{"name": "169", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
-	`{"name": "170", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[290]"}, {"name": "format-specific", "default": null, "type": "291"}, {"name": "backing-image", "default": null, "type": "170"}], "meta-type": "object"}, ` +
-	`{"name": "171", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "[172]", "element-type": "172", "meta-type": "array"}, ` +
-	`{"name": "172", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "173", "members": [{"name": "rd_bytes", "type": "int"}, {"name": "wr_bytes", "type": "int"}, {"name": "zone_append_bytes", "type": "int"}, {"name": "unmap_bytes", "type": "int"}, {"name": "rd_operations", "type": "int"}, {"name": "wr_operations", "type": "int"}, {"name": "zone_append_operations", "type": "int"}, {"name": "flush_operations", "type": "int"}, {"name": "unmap_operations", "type": "int"}, {"name": "rd_total_time_ns", "type": "int"}, {"name": "wr_total_time_ns", "type": "int"}, {"name": "zone_append_total_time_ns", "type": "int"}, {"name": "flush_total_time_ns", "type": "int"}, {"name": "unmap_total_time_ns", "type": "int"}, {"name": "wr_highest_offset", "type": "int"}, {"name": "rd_merged", "type": "int"}, {"name": "wr_merged", "type": "int"}, {"name": "zone_append_merged", "type": "int"}, {"name": "unmap_merged", "type": "int"}, {"name": "idle_time_ns", "default": null, "type": "int"}, {"name": "failed_rd_operations", "type": "int"}, {"name": "failed_wr_operations", "type": "int"}, {"name": "failed_zone_append_operations", "type": "int"}, {"name": "failed_flush_operations", "type": "int"}, {"name": "failed_unmap_operations", "type": "int"}, {"name": "invalid_rd_operations", "type": "int"}, {"name": "invalid_wr_operations", "type": "int"}, {"name": "invalid_zone_append_operations", "type": "int"}, {"name": "invalid_flush_operations", "type": "int"}, {"name": "invalid_unmap_operations", "type": "int"}, {"name": "account_invalid", "type": "bool"}, {"name": "account_failed", "type": "bool"}, {"name": "timed_stats", "type": "[292]"}, {"name": "rd_latency_histogram", "default": null, "type": "293"}, {"name": "wr_latency_histogram", "default": null, "type": "293"}, {"name": "zone_append_latency_histogram", "default": null, "type": "293"}, {"name": "flush_latency_histogram", "default": null, "type": "293"}], "meta-type": "object"}, ` +
-	`{"name": "174", "tag": "driver", "variants": [{"case": "file", "type": "294"}, {"case": "null-co", "type": "0"}, {"case": "qcow2", "type": "0"}, {"case": "raw", "type": "0"}, {"case": "throttle", "type": "0"}], "members": [{"name": "driver", "type": "175"}], "meta-type": "object"}, ` +
-	`{"name": "175", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}, {"name": "throttle"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw", "throttle"]}, ` +
-	`{"name": "176", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
-	`{"name": "177", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "178", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "295"}, {"name": "aio", "default": null, "type": "296"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
-	`{"name": "179", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "180", "members": [{"name": "file", "type": "297"}, {"name": "backing", "default": null, "type": "298"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "181", "members": [{"name": "file", "type": "297"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "182", "members": [{"name": "throttle-group", "type": "str"}, {"name": "file", "type": "297"}], "meta-type": "object"}, ` +
+	`{"name": "173", "members": [{"name": "off"}, {"name": "on"}, {"name": "unmap"}], "meta-type": "enum", "values": ["off", "on", "unmap"]}, ` +
+	`{"name": "174", "members": [{"name": "filename", "type": "str"}, {"name": "format", "type": "str"}, {"name": "dirty-flag", "default": null, "type": "bool"}, {"name": "actual-size", "default": null, "type": "int"}, {"name": "virtual-size", "type": "int"}, {"name": "cluster-size", "default": null, "type": "int"}, {"name": "encrypted", "default": null, "type": "bool"}, {"name": "compressed", "default": null, "type": "bool"}, {"name": "backing-filename", "default": null, "type": "str"}, {"name": "full-backing-filename", "default": null, "type": "str"}, {"name": "backing-filename-format", "default": null, "type": "str"}, {"name": "snapshots", "default": null, "type": "[295]"}, {"name": "format-specific", "default": null, "type": "296"}, {"name": "backing-image", "default": null, "type": "174"}], "meta-type": "object"}, ` +
+	`{"name": "175", "members": [{"name": "writeback", "type": "bool"}, {"name": "direct", "type": "bool"}, {"name": "no-flush", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "[176]", "element-type": "176", "meta-type": "array"}, ` +
+	`{"name": "176", "members": [{"name": "name", "default": null, "type": "str"}, {"name": "count", "type": "int"}, {"name": "granularity", "type": "int"}, {"name": "recording", "type": "bool"}, {"name": "busy", "type": "bool"}, {"name": "persistent", "type": "bool"}, {"name": "inconsistent", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "177", "members": [{"name": "rd_bytes", "type": "int"}, {"name": "wr_bytes", "type": "int"}, {"name": "zone_append_bytes", "type": "int"}, {"name": "unmap_bytes", "type": "int"}, {"name": "rd_operations", "type": "int"}, {"name": "wr_operations", "type": "int"}, {"name": "zone_append_operations", "type": "int"}, {"name": "flush_operations", "type": "int"}, {"name": "unmap_operations", "type": "int"}, {"name": "rd_total_time_ns", "type": "int"}, {"name": "wr_total_time_ns", "type": "int"}, {"name": "zone_append_total_time_ns", "type": "int"}, {"name": "flush_total_time_ns", "type": "int"}, {"name": "unmap_total_time_ns", "type": "int"}, {"name": "wr_highest_offset", "type": "int"}, {"name": "rd_merged", "type": "int"}, {"name": "wr_merged", "type": "int"}, {"name": "zone_append_merged", "type": "int"}, {"name": "unmap_merged", "type": "int"}, {"name": "idle_time_ns", "default": null, "type": "int"}, {"name": "failed_rd_operations", "type": "int"}, {"name": "failed_wr_operations", "type": "int"}, {"name": "failed_zone_append_operations", "type": "int"}, {"name": "failed_flush_operations", "type": "int"}, {"name": "failed_unmap_operations", "type": "int"}, {"name": "invalid_rd_operations", "type": "int"}, {"name": "invalid_wr_operations", "type": "int"}, {"name": "invalid_zone_append_operations", "type": "int"}, {"name": "invalid_flush_operations", "type": "int"}, {"name": "invalid_unmap_operations", "type": "int"}, {"name": "account_invalid", "type": "bool"}, {"name": "account_failed", "type": "bool"}, {"name": "timed_stats", "type": "[297]"}, {"name": "rd_latency_histogram", "default": null, "type": "298"}, {"name": "wr_latency_histogram", "default": null, "type": "298"}, {"name": "zone_append_latency_histogram", "default": null, "type": "298"}, {"name": "flush_latency_histogram", "default": null, "type": "298"}], "meta-type": "object"}, ` +
+	`{"name": "178", "tag": "driver", "variants": [{"case": "file", "type": "299"}, {"case": "null-co", "type": "0"}, {"case": "qcow2", "type": "0"}, {"case": "raw", "type": "0"}, {"case": "throttle", "type": "0"}], "members": [{"name": "driver", "type": "179"}], "meta-type": "object"}, ` +
+	`{"name": "179", "members": [{"name": "file"}, {"name": "null-co"}, {"name": "qcow2"}, {"name": "raw"}, {"name": "throttle"}], "meta-type": "enum", "values": ["file", "null-co", "qcow2", "raw", "throttle"]}, ` +
+	`{"name": "180", "members": [{"name": "ignore"}, {"name": "unmap"}], "meta-type": "enum", "values": ["ignore", "unmap"]}, ` +
+	`{"name": "181", "members": [{"name": "direct", "default": null, "type": "bool"}, {"name": "no-flush", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "182", "members": [{"name": "filename", "type": "str"}, {"name": "pr-manager", "default": null, "type": "str"}, {"name": "locking", "default": null, "type": "300"}, {"name": "aio", "default": null, "type": "301"}, {"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "drop-cache", "default": null, "type": "bool"}, {"name": "x-check-cache-dropped", "default": null, "type": "bool", "features": ["unstable"]}], "meta-type": "object", "features": ["dynamic-auto-read-only"]}, ` +
+	`{"name": "183", "members": [{"name": "size", "default": null, "type": "int"}, {"name": "latency-ns", "default": null, "type": "int"}, {"name": "read-zeroes", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "184", "members": [{"name": "file", "type": "302"}, {"name": "backing", "default": null, "type": "303"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "pass-discard-request", "default": null, "type": "bool"}, {"name": "pass-discard-snapshot", "default": null, "type": "bool"}, {"name": "pass-discard-other", "default": null, "type": "bool"}, {"name": "discard-no-unref", "default": null, "type": "bool"}, {"name": "cache-size", "default": null, "type": "int"}, {"name": "l2-cache-size", "default": null, "type": "int"}, {"name": "l2-cache-entry-size", "default": null, "type": "int"}, {"name": "refcount-cache-size", "default": null, "type": "int"}, {"name": "cache-clean-interval", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "185", "members": [{"name": "file", "type": "302"}, {"name": "offset", "default": null, "type": "int"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "186", "members": [{"name": "throttle-group", "type": "str"}, {"name": "file", "type": "302"}], "meta-type": "object"}, ` +
 	`{"name": "[int]", "element-type": "int", "meta-type": "array"}, ` +
-	`{"name": "[183]", "element-type": "183", "meta-type": "array"}, ` +
-	`{"name": "183", "members": [{"name": "id", "type": "int"}, {"name": "type", "type": "299"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[184]", "element-type": "184", "meta-type": "array"}, ` +
-	`{"name": "184", "members": [{"name": "parent", "type": "int"}, {"name": "child", "type": "int"}, {"name": "name", "type": "str"}, {"name": "perm", "type": "[300]"}, {"name": "shared-perm", "type": "[300]"}], "meta-type": "object"}, ` +
+	`{"name": "[187]", "element-type": "187", "meta-type": "array"}, ` +
+	`{"name": "187", "members": [{"name": "id", "type": "int"}, {"name": "type", "type": "304"}, {"name": "name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[188]", "element-type": "188", "meta-type": "array"}, ` +
+	`{"name": "188", "members": [{"name": "parent", "type": "int"}, {"name": "child", "type": "int"}, {"name": "name", "type": "str"}, {"name": "perm", "type": "[305]"}, {"name": "shared-perm", "type": "[305]"}], "meta-type": "object"}, ` +
 	`{"name": "[9]", "element-type": "9", "meta-type": "array"}, ` +
-	`{"name": "185", "members": [{"name": "read"}, {"name": "write"}], "meta-type": "enum", "values": ["read", "write"]}, ` +
-	`{"name": "186", "members": [{"name": "ignore"}, {"name": "report"}, {"name": "stop"}], "meta-type": "enum", "values": ["ignore", "report", "stop"]}, ` +
-	`{"name": "187", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
-	`{"name": "188", "tag": "type", "variants": [{"case": "file", "type": "302"}, {"case": "serial", "type": "303"}, {"case": "pipe", "type": "303"}, {"case": "socket", "type": "304"}, {"case": "udp", "type": "305"}, {"case": "pty", "type": "306"}, {"case": "null", "type": "307"}, {"case": "mux", "type": "308"}, {"case": "hub", "type": "309"}, {"case": "stdio", "type": "310"}, {"case": "ringbuf", "type": "311"}, {"case": "memory", "type": "311"}], "members": [{"name": "type", "type": "301"}], "meta-type": "object"}, ` +
-	`{"name": "189", "members": [{"name": "unavailable"}, {"name": "disabled"}, {"name": "enabled"}], "meta-type": "enum", "values": ["unavailable", "disabled", "enabled"]}, ` +
-	`{"name": "[190]", "element-type": "190", "meta-type": "array"}, ` +
-	`{"name": "190", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
-	`{"name": "191", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "192", "members": [{"name": "held", "type": "bool"}, {"name": "thread", "default": null, "type": "str"}, {"name": "what", "default": null, "type": "str"}, {"name": "since", "default": null, "type": "int"}, {"name": "waiters", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[193]", "element-type": "193", "meta-type": "array"}, ` +
-	`{"name": "193", "members": [{"name": "name", "type": "str"}, {"name": "coroutines", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "194", "members": [{"name": "waiting", "type": "bool"}, {"name": "since", "default": null, "type": "int"}, {"name": "holding", "type": "[str]"}, {"name": "callbacks", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "189", "members": [{"name": "read"}, {"name": "write"}], "meta-type": "enum", "values": ["read", "write"]}, ` +
+	`{"name": "190", "members": [{"name": "ignore"}, {"name": "report"}, {"name": "stop"}], "meta-type": "enum", "values": ["ignore", "report", "stop"]}, ` +
+	`{"name": "191", "members": [{"name": "retain"}, {"name": "read-only"}, {"name": "read-write"}], "meta-type": "enum", "values": ["retain", "read-only", "read-write"]}, ` +
+	`{"name": "192", "members": [{"name": "utf8"}, {"name": "base64"}], "meta-type": "enum", "values": ["utf8", "base64"]}, ` +
+	`{"name": "193", "tag": "type", "variants": [{"case": "file", "type": "307"}, {"case": "serial", "type": "308"}, {"case": "pipe", "type": "308"}, {"case": "socket", "type": "309"}, {"case": "udp", "type": "310"}, {"case": "pty", "type": "311"}, {"case": "null", "type": "312"}, {"case": "mux", "type": "313"}, {"case": "hub", "type": "314"}, {"case": "stdio", "type": "315"}, {"case": "ringbuf", "type": "316"}, {"case": "memory", "type": "316"}], "members": [{"name": "type", "type": "306"}], "meta-type": "object"}, ` +
+	`{"name": "194", "members": [{"name": "unavailable"}, {"name": "disabled"}, {"name": "enabled"}], "meta-type": "enum", "values": ["unavailable", "disabled", "enabled"]}, ` +
 	`{"name": "[195]", "element-type": "195", "meta-type": "array"}, ` +
-	`{"name": "195", "members": [{"name": "label", "type": "str"}, {"name": "queued", "type": "int"}, {"name": "unread", "type": "int"}, {"name": "stopped", "default": null, "type": "312"}, {"name": "command", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "any"}, {"name": "since", "default": null, "type": "int"}, {"name": "waits", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "196", "members": [{"name": "readline"}, {"name": "control"}], "meta-type": "enum", "values": ["readline", "control"]}, ` +
-	`{"name": "197", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
+	`{"name": "195", "members": [{"name": "oob"}], "meta-type": "enum", "values": ["oob"]}, ` +
+	`{"name": "196", "members": [{"name": "major", "type": "int"}, {"name": "minor", "type": "int"}, {"name": "micro", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "197", "members": [{"name": "held", "type": "bool"}, {"name": "thread", "default": null, "type": "str"}, {"name": "what", "default": null, "type": "str"}, {"name": "since", "default": null, "type": "int"}, {"name": "waiters", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[198]", "element-type": "198", "meta-type": "array"}, ` +
+	`{"name": "198", "members": [{"name": "name", "type": "str"}, {"name": "coroutines", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "199", "members": [{"name": "waiting", "type": "bool"}, {"name": "since", "default": null, "type": "int"}, {"name": "holding", "type": "[str]"}, {"name": "callbacks", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[200]", "element-type": "200", "meta-type": "array"}, ` +
+	`{"name": "200", "members": [{"name": "label", "type": "str"}, {"name": "queued", "type": "int"}, {"name": "unread", "type": "int"}, {"name": "stopped", "default": null, "type": "317"}, {"name": "command", "default": null, "type": "str"}, {"name": "id", "default": null, "type": "any"}, {"name": "since", "default": null, "type": "int"}, {"name": "waits", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "201", "members": [{"name": "readline"}, {"name": "control"}], "meta-type": "enum", "values": ["readline", "control"]}, ` +
+	`{"name": "202", "members": [{"name": "builtin"}, {"name": "enum"}, {"name": "array"}, {"name": "object"}, {"name": "alternate"}, {"name": "command"}, {"name": "event"}], "meta-type": "enum", "values": ["builtin", "enum", "array", "object", "alternate", "command", "event"]}, ` +
 	`{"name": "[str]", "element-type": "str", "meta-type": "array"}, ` +
-	`{"name": "198", "members": [{"name": "json-type", "type": "313"}], "meta-type": "object"}, ` +
-	`{"name": "199", "members": [{"name": "members", "type": "[314]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
-	`{"name": "200", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "201", "members": [{"name": "members", "type": "[315]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[316]"}], "meta-type": "object"}, ` +
-	`{"name": "202", "members": [{"name": "members", "type": "[317]"}], "meta-type": "object"}, ` +
-	`{"name": "203", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "204", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "205", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "206", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
-	`{"name": "207", "members": [{"name": "cpu-state", "type": "318"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "319"}], "meta-type": "object"}, ` +
-	`{"name": "[208]", "element-type": "208", "meta-type": "array"}, ` +
-	`{"name": "208", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[209]", "element-type": "209", "meta-type": "array"}, ` +
-	`{"name": "209", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "320"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[210]", "element-type": "210", "meta-type": "array"}, ` +
-	`{"name": "210", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "321"}, {"name": "id", "type": "322"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "323"}, {"name": "regions", "type": "[324]"}], "meta-type": "object"}, ` +
-	`{"name": "211", "members": [{"name": "reset"}, {"name": "shutdown"}, {"name": "poweroff"}, {"name": "pause"}, {"name": "debug"}, {"name": "none"}, {"name": "inject-nmi"}], "meta-type": "enum", "values": ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"]}, ` +
-	`{"name": "212", "members": [{"name": "reset"}, {"name": "shutdown"}], "meta-type": "enum", "values": ["reset", "shutdown"]}, ` +
-	`{"name": "213", "members": [{"name": "poweroff"}, {"name": "pause"}], "meta-type": "enum", "values": ["poweroff", "pause"]}, ` +
-	`{"name": "214", "members": [{"name": "pause"}, {"name": "shutdown"}, {"name": "exit-failure"}, {"name": "none"}], "meta-type": "enum", "values": ["pause", "shutdown", "exit-failure", "none"]}, ` +
-	`{"name": "215", "members": [{"name": "commit"}, {"name": "stream"}, {"name": "mirror"}, {"name": "backup"}, {"name": "create"}, {"name": "amend"}, {"name": "snapshot-load"}, {"name": "snapshot-save"}, {"name": "snapshot-delete"}], "meta-type": "enum", "values": ["commit", "stream", "mirror", "backup", "create", "amend", "snapshot-load", "snapshot-save", "snapshot-delete"]}, ` +
-	`{"name": "216", "members": [{"name": "undefined"}, {"name": "created"}, {"name": "running"}, {"name": "paused"}, {"name": "ready"}, {"name": "standby"}, {"name": "waiting"}, {"name": "pending"}, {"name": "aborting"}, {"name": "concluded"}, {"name": "null"}], "meta-type": "enum", "values": ["undefined", "created", "running", "paused", "ready", "standby", "waiting", "pending", "aborting", "concluded", "null"]}, ` +
-	`{"name": "217", "members": [{"name": "actively-synced", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "218", "members": [{"name": "nbd"}, {"name": "vhost-user-blk"}, {"name": "fuse"}, {"name": "vduse-blk"}], "meta-type": "enum", "values": ["nbd", "vhost-user-blk", "fuse", "vduse-blk"]}, ` +
-	`{"name": "219", "members": [{"name": "normal"}, {"name": "none"}, {"name": "all"}], "meta-type": "enum", "values": ["normal", "none", "all"]}, ` +
-	`{"name": "220", "members": [{"name": "half"}, {"name": "full"}], "meta-type": "enum", "values": ["half", "full"]}, ` +
-	`{"name": "221", "members": [{"name": "off"}, {"name": "on"}], "meta-type": "enum", "values": ["off", "on"]}, ` +
-	`{"name": "222", "members": [{"name": "priority", "type": "int"}, {"name": "tbl-id", "type": "int"}, {"name": "in-pport", "default": null, "type": "int"}, {"name": "tunnel-id", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "eth-type", "default": null, "type": "int"}, {"name": "eth-src", "default": null, "type": "str"}, {"name": "eth-dst", "default": null, "type": "str"}, {"name": "ip-proto", "default": null, "type": "int"}, {"name": "ip-tos", "default": null, "type": "int"}, {"name": "ip-dst", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "223", "members": [{"name": "in-pport", "default": null, "type": "int"}, {"name": "tunnel-id", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "eth-src", "default": null, "type": "str"}, {"name": "eth-dst", "default": null, "type": "str"}, {"name": "ip-proto", "default": null, "type": "int"}, {"name": "ip-tos", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "224", "members": [{"name": "goto-tbl", "default": null, "type": "int"}, {"name": "group-id", "default": null, "type": "int"}, {"name": "tunnel-lport", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "new-vlan-id", "default": null, "type": "int"}, {"name": "out-pport", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "225", "tag": "type", "variants": [{"case": "passthrough", "type": "325"}, {"case": "emulator", "type": "326"}], "members": [{"name": "type", "type": "99"}], "meta-type": "object"}, ` +
-	`{"name": "226", "members": [{"name": "ipv4"}, {"name": "ipv6"}, {"name": "unix"}, {"name": "vsock"}, {"name": "unknown"}], "meta-type": "enum", "values": ["ipv4", "ipv6", "unix", "vsock", "unknown"]}, ` +
-	`{"name": "[227]", "element-type": "227", "meta-type": "array"}, ` +
-	`{"name": "227", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "226"}, {"name": "websocket", "type": "bool"}, {"name": "x509_dname", "default": null, "type": "str"}, {"name": "sasl_username", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[228]", "element-type": "228", "meta-type": "array"}, ` +
-	`{"name": "228", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "226"}, {"name": "websocket", "type": "bool"}, {"name": "auth", "type": "229"}, {"name": "vencrypt", "default": null, "type": "230"}], "meta-type": "object"}, ` +
-	`{"name": "229", "members": [{"name": "none"}, {"name": "vnc"}, {"name": "ra2"}, {"name": "ra2ne"}, {"name": "tight"}, {"name": "ultra"}, {"name": "tls"}, {"name": "vencrypt"}, {"name": "sasl"}], "meta-type": "enum", "values": ["none", "vnc", "ra2", "ra2ne", "tight", "ultra", "tls", "vencrypt", "sasl"]}, ` +
-	`{"name": "230", "members": [{"name": "plain"}, {"name": "tls-none"}, {"name": "x509-none"}, {"name": "tls-vnc"}, {"name": "x509-vnc"}, {"name": "tls-plain"}, {"name": "x509-plain"}, {"name": "tls-sasl"}, {"name": "x509-sasl"}], "meta-type": "enum", "values": ["plain", "tls-none", "x509-none", "tls-vnc", "x509-vnc", "tls-plain", "x509-plain", "tls-sasl", "x509-sasl"]}, ` +
-	`{"name": "231", "members": [{"name": "client"}, {"name": "server"}, {"name": "unknown"}], "meta-type": "enum", "values": ["client", "server", "unknown"]}, ` +
+	`{"name": "203", "members": [{"name": "json-type", "type": "318"}], "meta-type": "object"}, ` +
+	`{"name": "204", "members": [{"name": "members", "type": "[319]"}, {"name": "values", "type": "[str]", "features": ["deprecated"]}], "meta-type": "object"}, ` +
+	`{"name": "205", "members": [{"name": "element-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "206", "members": [{"name": "members", "type": "[320]"}, {"name": "tag", "default": null, "type": "str"}, {"name": "variants", "default": null, "type": "[321]"}], "meta-type": "object"}, ` +
+	`{"name": "207", "members": [{"name": "members", "type": "[322]"}], "meta-type": "object"}, ` +
+	`{"name": "208", "members": [{"name": "arg-type", "type": "str"}, {"name": "ret-type", "type": "str"}, {"name": "allow-oob", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "209", "members": [{"name": "arg-type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "210", "members": [{"name": "node-id", "default": null, "type": "int"}, {"name": "drawer-id", "default": null, "type": "int"}, {"name": "book-id", "default": null, "type": "int"}, {"name": "socket-id", "default": null, "type": "int"}, {"name": "die-id", "default": null, "type": "int"}, {"name": "cluster-id", "default": null, "type": "int"}, {"name": "module-id", "default": null, "type": "int"}, {"name": "core-id", "default": null, "type": "int"}, {"name": "thread-id", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "211", "members": [{"name": "aarch64"}, {"name": "alpha"}, {"name": "arm"}, {"name": "avr"}, {"name": "hppa"}, {"name": "i386"}, {"name": "loongarch64"}, {"name": "m68k"}, {"name": "microblaze"}, {"name": "microblazeel"}, {"name": "mips"}, {"name": "mips64"}, {"name": "mips64el"}, {"name": "mipsel"}, {"name": "or1k"}, {"name": "ppc"}, {"name": "ppc64"}, {"name": "riscv32"}, {"name": "riscv64"}, {"name": "rx"}, {"name": "s390x"}, {"name": "sh4"}, {"name": "sh4eb"}, {"name": "sparc"}, {"name": "sparc64"}, {"name": "tricore"}, {"name": "x86_64"}, {"name": "xtensa"}, {"name": "xtensaeb"}], "meta-type": "enum", "values": ["aarch64", "alpha", "arm", "avr", "hppa", "i386", "loongarch64", "m68k", "microblaze", "microblazeel", "mips", "mips64", "mips64el", "mipsel", "or1k", "ppc", "ppc64", "riscv32", "riscv64", "rx", "s390x", "sh4", "sh4eb", "sparc", "sparc64", "tricore", "x86_64", "xtensa", "xtensaeb"]}, ` +
+	`{"name": "212", "members": [{"name": "cpu-state", "type": "323"}, {"name": "dedicated", "default": null, "type": "bool"}, {"name": "entitlement", "default": null, "type": "324"}], "meta-type": "object"}, ` +
+	`{"name": "[213]", "element-type": "213", "meta-type": "array"}, ` +
+	`{"name": "213", "members": [{"name": "qom-type", "type": "str"}, {"name": "property", "type": "str"}, {"name": "value", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[214]", "element-type": "214", "meta-type": "array"}, ` +
+	`{"name": "214", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "325"}, {"name": "help", "default": null, "type": "str"}, {"name": "default", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[215]", "element-type": "215", "meta-type": "array"}, ` +
+	`{"name": "215", "members": [{"name": "bus", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "function", "type": "int"}, {"name": "class_info", "type": "326"}, {"name": "id", "type": "327"}, {"name": "irq", "default": null, "type": "int"}, {"name": "irq_pin", "type": "int"}, {"name": "qdev_id", "type": "str"}, {"name": "pci_bridge", "default": null, "type": "328"}, {"name": "regions", "type": "[329]"}], "meta-type": "object"}, ` +
+	`{"name": "216", "members": [{"name": "reset"}, {"name": "shutdown"}, {"name": "poweroff"}, {"name": "pause"}, {"name": "debug"}, {"name": "none"}, {"name": "inject-nmi"}], "meta-type": "enum", "values": ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"]}, ` +
+	`{"name": "217", "members": [{"name": "reset"}, {"name": "shutdown"}], "meta-type": "enum", "values": ["reset", "shutdown"]}, ` +
+	`{"name": "218", "members": [{"name": "poweroff"}, {"name": "pause"}], "meta-type": "enum", "values": ["poweroff", "pause"]}, ` +
+	`{"name": "219", "members": [{"name": "pause"}, {"name": "shutdown"}, {"name": "exit-failure"}, {"name": "none"}], "meta-type": "enum", "values": ["pause", "shutdown", "exit-failure", "none"]}, ` +
+	`{"name": "220", "members": [{"name": "commit"}, {"name": "stream"}, {"name": "mirror"}, {"name": "backup"}, {"name": "create"}, {"name": "amend"}, {"name": "snapshot-load"}, {"name": "snapshot-save"}, {"name": "snapshot-delete"}], "meta-type": "enum", "values": ["commit", "stream", "mirror", "backup", "create", "amend", "snapshot-load", "snapshot-save", "snapshot-delete"]}, ` +
+	`{"name": "221", "members": [{"name": "undefined"}, {"name": "created"}, {"name": "running"}, {"name": "paused"}, {"name": "ready"}, {"name": "standby"}, {"name": "waiting"}, {"name": "pending"}, {"name": "aborting"}, {"name": "concluded"}, {"name": "null"}], "meta-type": "enum", "values": ["undefined", "created", "running", "paused", "ready", "standby", "waiting", "pending", "aborting", "concluded", "null"]}, ` +
+	`{"name": "222", "members": [{"name": "actively-synced", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "223", "members": [{"name": "nbd"}, {"name": "vhost-user-blk"}, {"name": "fuse"}, {"name": "vduse-blk"}], "meta-type": "enum", "values": ["nbd", "vhost-user-blk", "fuse", "vduse-blk"]}, ` +
+	`{"name": "224", "members": [{"name": "normal"}, {"name": "none"}, {"name": "all"}], "meta-type": "enum", "values": ["normal", "none", "all"]}, ` +
+	`{"name": "225", "members": [{"name": "half"}, {"name": "full"}], "meta-type": "enum", "values": ["half", "full"]}, ` +
+	`{"name": "226", "members": [{"name": "off"}, {"name": "on"}], "meta-type": "enum", "values": ["off", "on"]}, ` +
+	`{"name": "227", "members": [{"name": "priority", "type": "int"}, {"name": "tbl-id", "type": "int"}, {"name": "in-pport", "default": null, "type": "int"}, {"name": "tunnel-id", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "eth-type", "default": null, "type": "int"}, {"name": "eth-src", "default": null, "type": "str"}, {"name": "eth-dst", "default": null, "type": "str"}, {"name": "ip-proto", "default": null, "type": "int"}, {"name": "ip-tos", "default": null, "type": "int"}, {"name": "ip-dst", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "228", "members": [{"name": "in-pport", "default": null, "type": "int"}, {"name": "tunnel-id", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "eth-src", "default": null, "type": "str"}, {"name": "eth-dst", "default": null, "type": "str"}, {"name": "ip-proto", "default": null, "type": "int"}, {"name": "ip-tos", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "229", "members": [{"name": "goto-tbl", "default": null, "type": "int"}, {"name": "group-id", "default": null, "type": "int"}, {"name": "tunnel-lport", "default": null, "type": "int"}, {"name": "vlan-id", "default": null, "type": "int"}, {"name": "new-vlan-id", "default": null, "type": "int"}, {"name": "out-pport", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "230", "tag": "type", "variants": [{"case": "passthrough", "type": "330"}, {"case": "emulator", "type": "331"}], "members": [{"name": "type", "type": "103"}], "meta-type": "object"}, ` +
+	`{"name": "231", "members": [{"name": "ipv4"}, {"name": "ipv6"}, {"name": "unix"}, {"name": "vsock"}, {"name": "unknown"}], "meta-type": "enum", "values": ["ipv4", "ipv6", "unix", "vsock", "unknown"]}, ` +
 	`{"name": "[232]", "element-type": "232", "meta-type": "array"}, ` +
-	`{"name": "232", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "family", "type": "226"}, {"name": "connection-id", "type": "int"}, {"name": "channel-type", "type": "int"}, {"name": "channel-id", "type": "int"}, {"name": "tls", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "233", "members": [{"name": "default"}, {"name": "none"}], "meta-type": "enum", "values": ["default", "none"]}, ` +
-	`{"name": "234", "members": [{"name": "off"}, {"name": "on"}, {"name": "core"}, {"name": "es"}], "meta-type": "enum", "values": ["off", "on", "core", "es"]}, ` +
-	`{"name": "235", "members": [], "meta-type": "object"}, ` +
-	`{"name": "236", "members": [{"name": "xbzrle"}, {"name": "rdma-pin-all"}, {"name": "auto-converge"}, {"name": "zero-blocks", "features": ["deprecated"]}, {"name": "events"}, {"name": "postcopy-ram"}, {"name": "x-colo", "features": ["unstable"]}, {"name": "release-ram"}, {"name": "return-path"}, {"name": "pause-before-switchover"}, {"name": "multifd"}, {"name": "dirty-bitmaps"}, {"name": "postcopy-blocktime"}, {"name": "late-block-activate"}, {"name": "x-ignore-shared", "features": ["unstable"]}, {"name": "validate-uuid"}, {"name": "background-snapshot"}, {"name": "zero-copy-send"}, {"name": "postcopy-preempt"}, {"name": "switchover-ack"}, {"name": "dirty-limit"}, {"name": "mapped-ram"}], "meta-type": "enum", "values": ["xbzrle", "rdma-pin-all", "auto-converge", "zero-blocks", "events", "postcopy-ram", "x-colo", "release-ram", "return-path", "pause-before-switchover", "multifd", "dirty-bitmaps", "postcopy-blocktime", "late-block-activate", "x-ignore-shared", "validate-uuid", "background-snapshot", "zero-copy-send", "postcopy-preempt", "switchover-ack", "dirty-limit", "mapped-ram"]}, ` +
-	`{"name": "237", "members": [{"name": "none"}, {"name": "primary"}, {"name": "secondary"}], "meta-type": "enum", "values": ["none", "primary", "secondary"]}, ` +
-	`{"name": "238", "members": [{"name": "none"}, {"name": "request"}, {"name": "error"}, {"name": "processing"}], "meta-type": "enum", "values": ["none", "request", "error", "processing"]}, ` +
-	`{"name": "239", "members": [{"name": "second"}, {"name": "millisecond"}], "meta-type": "enum", "values": ["second", "millisecond"]}, ` +
-	`{"name": "240", "members": [{"name": "unstarted"}, {"name": "measuring"}, {"name": "measured"}], "meta-type": "enum", "values": ["unstarted", "measuring", "measured"]}, ` +
-	`{"name": "241", "members": [{"name": "page-sampling"}, {"name": "dirty-ring"}, {"name": "dirty-bitmap"}], "meta-type": "enum", "values": ["page-sampling", "dirty-ring", "dirty-bitmap"]}, ` +
-	`{"name": "[242]", "element-type": "242", "meta-type": "array"}, ` +
-	`{"name": "242", "members": [{"name": "id", "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "243", "members": [{"name": "none"}, {"name": "setup"}, {"name": "cancelling"}, {"name": "cancelled"}, {"name": "active"}, {"name": "postcopy-active"}, {"name": "postcopy-paused"}, {"name": "postcopy-recover-setup"}, {"name": "postcopy-recover"}, {"name": "completed"}, {"name": "failed"}, {"name": "colo"}, {"name": "pre-switchover"}, {"name": "device"}, {"name": "wait-unplug"}], "meta-type": "enum", "values": ["none", "setup", "cancelling", "cancelled", "active", "postcopy-active", "postcopy-paused", "postcopy-recover-setup", "postcopy-recover", "completed", "failed", "colo", "pre-switchover", "device", "wait-unplug"]}, ` +
-	`{"name": "244", "members": [{"name": "transferred", "type": "int"}, {"name": "remaining", "type": "int"}, {"name": "total", "type": "int"}, {"name": "duplicate", "type": "int"}, {"name": "normal", "type": "int"}, {"name": "normal-bytes", "type": "int"}, {"name": "dirty-pages-rate", "type": "int"}, {"name": "mbps", "type": "number"}, {"name": "dirty-sync-count", "type": "int"}, {"name": "postcopy-requests", "type": "int"}, {"name": "page-size", "type": "int"}, {"name": "multifd-bytes", "type": "int"}, {"name": "pages-per-second", "type": "int"}, {"name": "precopy-bytes", "type": "int"}, {"name": "downtime-bytes", "type": "int"}, {"name": "postcopy-bytes", "type": "int"}, {"name": "dirty-sync-missed-zero-copy", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "245", "members": [{"name": "transferred", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "246", "members": [{"name": "cache-size", "type": "int"}, {"name": "bytes", "type": "int"}, {"name": "pages", "type": "int"}, {"name": "cache-miss", "type": "int"}, {"name": "cache-miss-rate", "type": "number"}, {"name": "encoding-rate", "type": "number"}, {"name": "overflow", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "232", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "231"}, {"name": "websocket", "type": "bool"}, {"name": "x509_dname", "default": null, "type": "str"}, {"name": "sasl_username", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[233]", "element-type": "233", "meta-type": "array"}, ` +
+	`{"name": "233", "members": [{"name": "host", "type": "str"}, {"name": "service", "type": "str"}, {"name": "family", "type": "231"}, {"name": "websocket", "type": "bool"}, {"name": "auth", "type": "234"}, {"name": "vencrypt", "default": null, "type": "235"}], "meta-type": "object"}, ` +
+	`{"name": "234", "members": [{"name": "none"}, {"name": "vnc"}, {"name": "ra2"}, {"name": "ra2ne"}, {"name": "tight"}, {"name": "ultra"}, {"name": "tls"}, {"name": "vencrypt"}, {"name": "sasl"}], "meta-type": "enum", "values": ["none", "vnc", "ra2", "ra2ne", "tight", "ultra", "tls", "vencrypt", "sasl"]}, ` +
+	`{"name": "235", "members": [{"name": "plain"}, {"name": "tls-none"}, {"name": "x509-none"}, {"name": "tls-vnc"}, {"name": "x509-vnc"}, {"name": "tls-plain"}, {"name": "x509-plain"}, {"name": "tls-sasl"}, {"name": "x509-sasl"}], "meta-type": "enum", "values": ["plain", "tls-none", "x509-none", "tls-vnc", "x509-vnc", "tls-plain", "x509-plain", "tls-sasl", "x509-sasl"]}, ` +
+	`{"name": "236", "members": [{"name": "client"}, {"name": "server"}, {"name": "unknown"}], "meta-type": "enum", "values": ["client", "server", "unknown"]}, ` +
+	`{"name": "[237]", "element-type": "237", "meta-type": "array"}, ` +
+	`{"name": "237", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "family", "type": "231"}, {"name": "connection-id", "type": "int"}, {"name": "channel-type", "type": "int"}, {"name": "channel-id", "type": "int"}, {"name": "tls", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "238", "members": [{"name": "default"}, {"name": "none"}], "meta-type": "enum", "values": ["default", "none"]}, ` +
+	`{"name": "239", "members": [{"name": "off"}, {"name": "on"}, {"name": "core"}, {"name": "es"}], "meta-type": "enum", "values": ["off", "on", "core", "es"]}, ` +
+	`{"name": "240", "members": [], "meta-type": "object"}, ` +
+	`{"name": "241", "members": [{"name": "xbzrle"}, {"name": "rdma-pin-all"}, {"name": "auto-converge"}, {"name": "zero-blocks", "features": ["deprecated"]}, {"name": "events"}, {"name": "postcopy-ram"}, {"name": "x-colo", "features": ["unstable"]}, {"name": "release-ram"}, {"name": "return-path"}, {"name": "pause-before-switchover"}, {"name": "multifd"}, {"name": "dirty-bitmaps"}, {"name": "postcopy-blocktime"}, {"name": "late-block-activate"}, {"name": "x-ignore-shared", "features": ["unstable"]}, {"name": "validate-uuid"}, {"name": "background-snapshot"}, {"name": "zero-copy-send"}, {"name": "postcopy-preempt"}, {"name": "switchover-ack"}, {"name": "dirty-limit"}, {"name": "mapped-ram"}], "meta-type": "enum", "values": ["xbzrle", "rdma-pin-all", "auto-converge", "zero-blocks", "events", "postcopy-ram", "x-colo", "release-ram", "return-path", "pause-before-switchover", "multifd", "dirty-bitmaps", "postcopy-blocktime", "late-block-activate", "x-ignore-shared", "validate-uuid", "background-snapshot", "zero-copy-send", "postcopy-preempt", "switchover-ack", "dirty-limit", "mapped-ram"]}, ` +
+	`{"name": "242", "members": [{"name": "none"}, {"name": "primary"}, {"name": "secondary"}], "meta-type": "enum", "values": ["none", "primary", "secondary"]}, ` +
+	`{"name": "243", "members": [{"name": "none"}, {"name": "request"}, {"name": "error"}, {"name": "processing"}], "meta-type": "enum", "values": ["none", "request", "error", "processing"]}, ` +
+	`{"name": "244", "members": [{"name": "second"}, {"name": "millisecond"}], "meta-type": "enum", "values": ["second", "millisecond"]}, ` +
+	`{"name": "245", "members": [{"name": "unstarted"}, {"name": "measuring"}, {"name": "measured"}], "meta-type": "enum", "values": ["unstarted", "measuring", "measured"]}, ` +
+	`{"name": "246", "members": [{"name": "page-sampling"}, {"name": "dirty-ring"}, {"name": "dirty-bitmap"}], "meta-type": "enum", "values": ["page-sampling", "dirty-ring", "dirty-bitmap"]}, ` +
 	`{"name": "[247]", "element-type": "247", "meta-type": "array"}, ` +
-	`{"name": "247", "tag": "type", "variants": [{"case": "inet", "type": "328"}, {"case": "unix", "type": "329"}, {"case": "fd", "type": "330"}], "members": [{"name": "type", "type": "327"}], "meta-type": "object"}, ` +
-	`{"name": "248", "members": [{"name": "block-node"}, {"name": "chardev"}, {"name": "migration"}], "meta-type": "enum", "values": ["block-node", "chardev", "migration"]}, ` +
-	`{"name": "249", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "250", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[251]", "element-type": "251", "meta-type": "array"}, ` +
-	`{"name": "251", "members": [{"name": "fd", "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "252", "members": [{"name": "authz-list"}, {"name": "authz-listfile"}, {"name": "authz-simple"}, {"name": "iothread"}, {"name": "memory-backend-file"}, {"name": "memory-backend-memfd"}, {"name": "memory-backend-ram"}, {"name": "rng-builtin"}, {"name": "rng-random"}, {"name": "secret"}, {"name": "throttle-group"}, {"name": "tls-creds-x509"}], "meta-type": "enum", "values": ["authz-list", "authz-listfile", "authz-simple", "iothread", "memory-backend-file", "memory-backend-memfd", "memory-backend-ram", "rng-builtin", "rng-random", "secret", "throttle-group", "tls-creds-x509"]}, ` +
-	`{"name": "253", "members": [{"name": "policy", "default": null, "type": "331"}, {"name": "rules", "default": null, "type": "[332]"}], "meta-type": "object"}, ` +
-	`{"name": "254", "members": [{"name": "filename", "type": "str"}, {"name": "refresh", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "255", "members": [{"name": "identity", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "256", "members": [{"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "thread-pool-min", "default": null, "type": "int"}, {"name": "thread-pool-max", "default": null, "type": "int"}, {"name": "poll-max-ns", "default": null, "type": "int"}, {"name": "poll-grow", "default": null, "type": "int"}, {"name": "poll-shrink", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "257", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "265"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}, {"name": "align", "default": null, "type": "int"}, {"name": "offset", "default": null, "type": "int"}, {"name": "discard-data", "default": null, "type": "bool"}, {"name": "mem-path", "type": "str"}, {"name": "pmem", "default": null, "type": "bool"}, {"name": "readonly", "default": null, "type": "bool"}, {"name": "rom", "default": null, "type": "295"}], "meta-type": "object"}, ` +
-	`{"name": "258", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "265"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}, {"name": "hugetlb", "default": null, "type": "bool"}, {"name": "hugetlbsize", "default": null, "type": "int"}, {"name": "seal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "259", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "265"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "260", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}], "meta-type": "object"}, ` +
-	`{"name": "261", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}, {"name": "filename", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "262", "members": [{"name": "format", "default": null, "type": "333"}, {"name": "keyid", "default": null, "type": "str"}, {"name": "iv", "default": null, "type": "str"}, {"name": "data", "default": null, "type": "str"}, {"name": "file", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "263", "members": [{"name": "limits", "default": null, "type": "334"}, {"name": "x-iops-total", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-total-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-total-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-size", "default": null, "type": "int", "features": ["unstable"]}], "meta-type": "object"}, ` +
-	`{"name": "264", "members": [{"name": "verify-peer", "default": null, "type": "bool"}, {"name": "dir", "default": null, "type": "str"}, {"name": "endpoint", "default": null, "type": "335"}, {"name": "priority", "default": null, "type": "str"}, {"name": "sanity-check", "default": null, "type": "bool"}, {"name": "passwordid", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "265", "members": [{"name": "default"}, {"name": "preferred"}, {"name": "bind"}, {"name": "interleave"}], "meta-type": "enum", "values": ["default", "preferred", "bind", "interleave"]}, ` +
-	`{"name": "266", "members": [{"name": "dimm"}], "meta-type": "enum", "values": ["dimm"]}, ` +
-	`{"name": "267", "members": [{"name": "data", "type": "336"}], "meta-type": "object"}, ` +
-	`{"name": "268", "members": [{"name": "static"}, {"name": "full"}], "meta-type": "enum", "values": ["static", "full"]}, ` +
-	`{"name": "269", "members": [{"name": "name", "type": "str"}, {"name": "props", "default": null, "type": "any"}], "meta-type": "object"}, ` +
-	`{"name": "270", "members": [{"name": "none"}, {"name": "record"}, {"name": "play"}], "meta-type": "enum", "values": ["none", "record", "play"]}, ` +
-	`{"name": "271", "members": [{"name": "elf"}, {"name": "kdump-zlib"}, {"name": "kdump-lzo"}, {"name": "kdump-snappy"}, {"name": "kdump-raw-zlib"}, {"name": "kdump-raw-lzo"}, {"name": "kdump-raw-snappy"}, {"name": "win-dmp"}], "meta-type": "enum", "values": ["elf", "kdump-zlib", "kdump-lzo", "kdump-snappy", "kdump-raw-zlib", "kdump-raw-lzo", "kdump-raw-snappy", "win-dmp"]}, ` +
-	`{"name": "272", "members": [{"name": "none"}, {"name": "active"}, {"name": "completed"}, {"name": "failed"}], "meta-type": "enum", "values": ["none", "active", "completed", "failed"]}, ` +
-	`{"name": "[271]", "element-type": "271", "meta-type": "array"}, ` +
-	`{"name": "273", "members": [{"name": "DIMM"}, {"name": "CPU"}], "meta-type": "enum", "values": ["DIMM", "CPU"]}, ` +
-	`{"name": "274", "members": [{"name": "none"}], "meta-type": "enum", "values": ["none"]}, ` +
-	`{"name": "275", "members": [{"name": "in", "default": null, "type": "337"}, {"name": "out", "default": null, "type": "337"}], "meta-type": "object"}, ` +
-	`{"name": "276", "members": [{"name": "vm"}, {"name": "vcpu"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["vm", "vcpu", "cryptodev"]}, ` +
-	`{"name": "[277]", "element-type": "277", "meta-type": "array"}, ` +
-	`{"name": "277", "members": [{"name": "provider", "type": "279"}, {"name": "names", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "278", "members": [{"name": "vcpus", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "279", "members": [{"name": "kvm"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["kvm", "cryptodev"]}, ` +
-	`{"name": "[280]", "element-type": "280", "meta-type": "array"}, ` +
-	`{"name": "280", "members": [{"name": "name", "type": "str"}, {"name": "value", "type": "338"}], "meta-type": "object"}, ` +
-	`{"name": "[281]", "element-type": "281", "meta-type": "array"}, ` +
-	`{"name": "281", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "339"}, {"name": "unit", "default": null, "type": "340"}, {"name": "base", "default": null, "type": "int"}, {"name": "exponent", "type": "int"}, {"name": "bucket-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "282", "members": [{"name": "transports", "type": "[str]"}, {"name": "dev-features", "default": null, "type": "[str]"}, {"name": "unknown-dev-features", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "283", "members": [{"name": "statuses", "type": "[str]"}, {"name": "unknown-statuses", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "284", "members": [{"name": "n-mem-sections", "type": "int"}, {"name": "n-tmp-sections", "type": "int"}, {"name": "nvqs", "type": "int"}, {"name": "vq-index", "type": "int"}, {"name": "features", "type": "282"}, {"name": "acked-features", "type": "282"}, {"name": "backend-features", "type": "282"}, {"name": "protocol-features", "type": "341"}, {"name": "max-queues", "type": "int"}, {"name": "backend-cap", "type": "int"}, {"name": "log-enabled", "type": "bool"}, {"name": "log-size", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "247", "members": [{"name": "id", "type": "int"}, {"name": "dirty-rate", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "248", "members": [{"name": "none"}, {"name": "setup"}, {"name": "cancelling"}, {"name": "cancelled"}, {"name": "active"}, {"name": "postcopy-active"}, {"name": "postcopy-paused"}, {"name": "postcopy-recover-setup"}, {"name": "postcopy-recover"}, {"name": "completed"}, {"name": "failed"}, {"name": "colo"}, {"name": "pre-switchover"}, {"name": "device"}, {"name": "wait-unplug"}], "meta-type": "enum", "values": ["none", "setup", "cancelling", "cancelled", "active", "postcopy-active", "postcopy-paused", "postcopy-recover-setup", "postcopy-recover", "completed", "failed", "colo", "pre-switchover", "device", "wait-unplug"]}, ` +
+	`{"name": "249", "members": [{"name": "transferred", "type": "int"}, {"name": "remaining", "type": "int"}, {"name": "total", "type": "int"}, {"name": "duplicate", "type": "int"}, {"name": "normal", "type": "int"}, {"name": "normal-bytes", "type": "int"}, {"name": "dirty-pages-rate", "type": "int"}, {"name": "mbps", "type": "number"}, {"name": "dirty-sync-count", "type": "int"}, {"name": "postcopy-requests", "type": "int"}, {"name": "page-size", "type": "int"}, {"name": "multifd-bytes", "type": "int"}, {"name": "pages-per-second", "type": "int"}, {"name": "precopy-bytes", "type": "int"}, {"name": "downtime-bytes", "type": "int"}, {"name": "postcopy-bytes", "type": "int"}, {"name": "dirty-sync-missed-zero-copy", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "250", "members": [{"name": "transferred", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "251", "members": [{"name": "cache-size", "type": "int"}, {"name": "bytes", "type": "int"}, {"name": "pages", "type": "int"}, {"name": "cache-miss", "type": "int"}, {"name": "cache-miss-rate", "type": "number"}, {"name": "encoding-rate", "type": "number"}, {"name": "overflow", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[252]", "element-type": "252", "meta-type": "array"}, ` +
+	`{"name": "252", "tag": "type", "variants": [{"case": "inet", "type": "333"}, {"case": "unix", "type": "334"}, {"case": "fd", "type": "335"}], "members": [{"name": "type", "type": "332"}], "meta-type": "object"}, ` +
+	`{"name": "253", "members": [{"name": "block-node"}, {"name": "chardev"}, {"name": "migration"}], "meta-type": "enum", "values": ["block-node", "chardev", "migration"]}, ` +
+	`{"name": "254", "members": [{"name": "node-name", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "255", "members": [{"name": "id", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[256]", "element-type": "256", "meta-type": "array"}, ` +
+	`{"name": "256", "members": [{"name": "fd", "type": "int"}, {"name": "opaque", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "257", "members": [{"name": "authz-list"}, {"name": "authz-listfile"}, {"name": "authz-simple"}, {"name": "iothread"}, {"name": "memory-backend-file"}, {"name": "memory-backend-memfd"}, {"name": "memory-backend-ram"}, {"name": "rng-builtin"}, {"name": "rng-random"}, {"name": "secret"}, {"name": "throttle-group"}, {"name": "tls-creds-x509"}], "meta-type": "enum", "values": ["authz-list", "authz-listfile", "authz-simple", "iothread", "memory-backend-file", "memory-backend-memfd", "memory-backend-ram", "rng-builtin", "rng-random", "secret", "throttle-group", "tls-creds-x509"]}, ` +
+	`{"name": "258", "members": [{"name": "policy", "default": null, "type": "336"}, {"name": "rules", "default": null, "type": "[337]"}], "meta-type": "object"}, ` +
+	`{"name": "259", "members": [{"name": "filename", "type": "str"}, {"name": "refresh", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "260", "members": [{"name": "identity", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "261", "members": [{"name": "aio-max-batch", "default": null, "type": "int"}, {"name": "thread-pool-min", "default": null, "type": "int"}, {"name": "thread-pool-max", "default": null, "type": "int"}, {"name": "poll-max-ns", "default": null, "type": "int"}, {"name": "poll-grow", "default": null, "type": "int"}, {"name": "poll-shrink", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "262", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "270"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}, {"name": "align", "default": null, "type": "int"}, {"name": "offset", "default": null, "type": "int"}, {"name": "discard-data", "default": null, "type": "bool"}, {"name": "mem-path", "type": "str"}, {"name": "pmem", "default": null, "type": "bool"}, {"name": "readonly", "default": null, "type": "bool"}, {"name": "rom", "default": null, "type": "300"}], "meta-type": "object"}, ` +
+	`{"name": "263", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "270"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}, {"name": "hugetlb", "default": null, "type": "bool"}, {"name": "hugetlbsize", "default": null, "type": "int"}, {"name": "seal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "264", "members": [{"name": "dump", "default": null, "type": "bool"}, {"name": "host-nodes", "default": null, "type": "[int]"}, {"name": "merge", "default": null, "type": "bool"}, {"name": "policy", "default": null, "type": "270"}, {"name": "prealloc", "default": null, "type": "bool"}, {"name": "prealloc-threads", "default": null, "type": "int"}, {"name": "prealloc-context", "default": null, "type": "str"}, {"name": "share", "default": null, "type": "bool"}, {"name": "reserve", "default": null, "type": "bool"}, {"name": "size", "type": "int"}, {"name": "x-use-canonical-path-for-ramblock-id", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "265", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}], "meta-type": "object"}, ` +
+	`{"name": "266", "members": [{"name": "opened", "default": null, "type": "bool", "features": ["deprecated"]}, {"name": "filename", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "267", "members": [{"name": "format", "default": null, "type": "338"}, {"name": "keyid", "default": null, "type": "str"}, {"name": "iv", "default": null, "type": "str"}, {"name": "data", "default": null, "type": "str"}, {"name": "file", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "268", "members": [{"name": "limits", "default": null, "type": "339"}, {"name": "x-iops-total", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-total-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-total-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-read-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-write-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-total-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-read-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write-max", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-bps-write-max-length", "default": null, "type": "int", "features": ["unstable"]}, {"name": "x-iops-size", "default": null, "type": "int", "features": ["unstable"]}], "meta-type": "object"}, ` +
+	`{"name": "269", "members": [{"name": "verify-peer", "default": null, "type": "bool"}, {"name": "dir", "default": null, "type": "str"}, {"name": "endpoint", "default": null, "type": "340"}, {"name": "priority", "default": null, "type": "str"}, {"name": "sanity-check", "default": null, "type": "bool"}, {"name": "passwordid", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "270", "members": [{"name": "default"}, {"name": "preferred"}, {"name": "bind"}, {"name": "interleave"}], "meta-type": "enum", "values": ["default", "preferred", "bind", "interleave"]}, ` +
+	`{"name": "271", "members": [{"name": "dimm"}], "meta-type": "enum", "values": ["dimm"]}, ` +
+	`{"name": "272", "members": [{"name": "data", "type": "341"}], "meta-type": "object"}, ` +
+	`{"name": "273", "members": [{"name": "static"}, {"name": "full"}], "meta-type": "enum", "values": ["static", "full"]}, ` +
+	`{"name": "274", "members": [{"name": "name", "type": "str"}, {"name": "props", "default": null, "type": "any"}], "meta-type": "object"}, ` +
+	`{"name": "275", "members": [{"name": "none"}, {"name": "record"}, {"name": "play"}], "meta-type": "enum", "values": ["none", "record", "play"]}, ` +
+	`{"name": "276", "members": [{"name": "elf"}, {"name": "kdump-zlib"}, {"name": "kdump-lzo"}, {"name": "kdump-snappy"}, {"name": "kdump-raw-zlib"}, {"name": "kdump-raw-lzo"}, {"name": "kdump-raw-snappy"}, {"name": "win-dmp"}], "meta-type": "enum", "values": ["elf", "kdump-zlib", "kdump-lzo", "kdump-snappy", "kdump-raw-zlib", "kdump-raw-lzo", "kdump-raw-snappy", "win-dmp"]}, ` +
+	`{"name": "277", "members": [{"name": "none"}, {"name": "active"}, {"name": "completed"}, {"name": "failed"}], "meta-type": "enum", "values": ["none", "active", "completed", "failed"]}, ` +
+	`{"name": "[276]", "element-type": "276", "meta-type": "array"}, ` +
+	`{"name": "278", "members": [{"name": "DIMM"}, {"name": "CPU"}], "meta-type": "enum", "values": ["DIMM", "CPU"]}, ` +
+	`{"name": "279", "members": [{"name": "none"}], "meta-type": "enum", "values": ["none"]}, ` +
+	`{"name": "280", "members": [{"name": "in", "default": null, "type": "342"}, {"name": "out", "default": null, "type": "342"}], "meta-type": "object"}, ` +
+	`{"name": "281", "members": [{"name": "vm"}, {"name": "vcpu"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["vm", "vcpu", "cryptodev"]}, ` +
+	`{"name": "[282]", "element-type": "282", "meta-type": "array"}, ` +
+	`{"name": "282", "members": [{"name": "provider", "type": "284"}, {"name": "names", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "283", "members": [{"name": "vcpus", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "284", "members": [{"name": "kvm"}, {"name": "cryptodev"}], "meta-type": "enum", "values": ["kvm", "cryptodev"]}, ` +
 	`{"name": "[285]", "element-type": "285", "meta-type": "array"}, ` +
-	`{"name": "285", "members": [{"name": "addr", "type": "int"}, {"name": "len", "type": "int"}, {"name": "flags", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "286", "members": [{"name": "flags", "type": "int"}, {"name": "idx", "type": "int"}, {"name": "ring", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "287", "members": [{"name": "flags", "type": "int"}, {"name": "idx", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "[288]", "element-type": "288", "meta-type": "array"}, ` +
-	`{"name": "288", "members": [{"name": "cipher"}, {"name": "hash"}, {"name": "mac"}, {"name": "aead"}, {"name": "akcipher"}], "meta-type": "enum", "values": ["cipher", "hash", "mac", "aead", "akcipher"]}, ` +
-	`{"name": "[289]", "element-type": "289", "meta-type": "array"}, ` +
-	`{"name": "289", "members": [{"name": "queue", "type": "int"}, {"name": "type", "type": "342"}], "meta-type": "object"}, ` +
+	`{"name": "285", "members": [{"name": "name", "type": "str"}, {"name": "value", "type": "343"}], "meta-type": "object"}, ` +
+	`{"name": "[286]", "element-type": "286", "meta-type": "array"}, ` +
+	`{"name": "286", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "344"}, {"name": "unit", "default": null, "type": "345"}, {"name": "base", "default": null, "type": "int"}, {"name": "exponent", "type": "int"}, {"name": "bucket-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "287", "members": [{"name": "transports", "type": "[str]"}, {"name": "dev-features", "default": null, "type": "[str]"}, {"name": "unknown-dev-features", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "288", "members": [{"name": "statuses", "type": "[str]"}, {"name": "unknown-statuses", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "289", "members": [{"name": "n-mem-sections", "type": "int"}, {"name": "n-tmp-sections", "type": "int"}, {"name": "nvqs", "type": "int"}, {"name": "vq-index", "type": "int"}, {"name": "features", "type": "287"}, {"name": "acked-features", "type": "287"}, {"name": "backend-features", "type": "287"}, {"name": "protocol-features", "type": "346"}, {"name": "max-queues", "type": "int"}, {"name": "backend-cap", "type": "int"}, {"name": "log-enabled", "type": "bool"}, {"name": "log-size", "type": "int"}], "meta-type": "object"}, ` +
 	`{"name": "[290]", "element-type": "290", "meta-type": "array"}, ` +
-	`{"name": "290", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "291", "tag": "type", "variants": [{"case": "qcow2", "type": "344"}, {"case": "file", "type": "345"}], "members": [{"name": "type", "type": "343"}], "meta-type": "object"}, ` +
-	`{"name": "[292]", "element-type": "292", "meta-type": "array"}, ` +
-	`{"name": "292", "members": [{"name": "interval_length", "type": "int"}, {"name": "min_rd_latency_ns", "type": "int"}, {"name": "max_rd_latency_ns", "type": "int"}, {"name": "avg_rd_latency_ns", "type": "int"}, {"name": "min_wr_latency_ns", "type": "int"}, {"name": "max_wr_latency_ns", "type": "int"}, {"name": "avg_wr_latency_ns", "type": "int"}, {"name": "min_zone_append_latency_ns", "type": "int"}, {"name": "max_zone_append_latency_ns", "type": "int"}, {"name": "avg_zone_append_latency_ns", "type": "int"}, {"name": "min_flush_latency_ns", "type": "int"}, {"name": "max_flush_latency_ns", "type": "int"}, {"name": "avg_flush_latency_ns", "type": "int"}, {"name": "avg_rd_queue_depth", "type": "number"}, {"name": "avg_wr_queue_depth", "type": "number"}, {"name": "avg_zone_append_queue_depth", "type": "number"}], "meta-type": "object"}, ` +
-	`{"name": "293", "members": [{"name": "boundaries", "type": "[int]"}, {"name": "bins", "type": "[int]"}], "meta-type": "object"}, ` +
-	`{"name": "294", "members": [{"name": "discard-nb-ok", "type": "int"}, {"name": "discard-nb-failed", "type": "int"}, {"name": "discard-bytes-ok", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "295", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
-	`{"name": "296", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
-	`{"name": "297", "members": [{"type": "9"}, {"type": "str"}], "meta-type": "alternate"}, ` +
-	`{"name": "298", "members": [{"type": "9"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
-	`{"name": "299", "members": [{"name": "block-backend"}, {"name": "block-job"}, {"name": "block-driver"}], "meta-type": "enum", "values": ["block-backend", "block-job", "block-driver"]}, ` +
-	`{"name": "[300]", "element-type": "300", "meta-type": "array"}, ` +
-	`{"name": "300", "members": [{"name": "consistent-read"}, {"name": "write"}, {"name": "write-unchanged"}, {"name": "resize"}], "meta-type": "enum", "values": ["consistent-read", "write", "write-unchanged", "resize"]}, ` +
-	`{"name": "301", "members": [{"name": "file"}, {"name": "serial"}, {"name": "pipe"}, {"name": "socket"}, {"name": "udp"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "hub"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "serial", "pipe", "socket", "udp", "pty", "null", "mux", "hub", "stdio", "ringbuf", "memory"]}, ` +
-	`{"name": "302", "members": [{"name": "data", "type": "346"}], "meta-type": "object"}, ` +
-	`{"name": "303", "members": [{"name": "data", "type": "347"}], "meta-type": "object"}, ` +
-	`{"name": "304", "members": [{"name": "data", "type": "348"}], "meta-type": "object"}, ` +
-	`{"name": "305", "members": [{"name": "data", "type": "349"}], "meta-type": "object"}, ` +
-	`{"name": "306", "members": [{"name": "data", "type": "350"}], "meta-type": "object"}, ` +
+	`{"name": "290", "members": [{"name": "addr", "type": "int"}, {"name": "len", "type": "int"}, {"name": "flags", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "291", "members": [{"name": "flags", "type": "int"}, {"name": "idx", "type": "int"}, {"name": "ring", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "292", "members": [{"name": "flags", "type": "int"}, {"name": "idx", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "[293]", "element-type": "293", "meta-type": "array"}, ` +
+	`{"name": "293", "members": [{"name": "cipher"}, {"name": "hash"}, {"name": "mac"}, {"name": "aead"}, {"name": "akcipher"}], "meta-type": "enum", "values": ["cipher", "hash", "mac", "aead", "akcipher"]}, ` +
+	`{"name": "[294]", "element-type": "294", "meta-type": "array"}, ` +
+	`{"name": "294", "members": [{"name": "queue", "type": "int"}, {"name": "type", "type": "347"}], "meta-type": "object"}, ` +
+	`{"name": "[295]", "element-type": "295", "meta-type": "array"}, ` +
+	`{"name": "295", "members": [{"name": "id", "type": "str"}, {"name": "name", "type": "str"}, {"name": "vm-state-size", "type": "int"}, {"name": "date-sec", "type": "int"}, {"name": "date-nsec", "type": "int"}, {"name": "vm-clock-sec", "type": "int"}, {"name": "vm-clock-nsec", "type": "int"}, {"name": "icount", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "296", "tag": "type", "variants": [{"case": "qcow2", "type": "349"}, {"case": "file", "type": "350"}], "members": [{"name": "type", "type": "348"}], "meta-type": "object"}, ` +
+	`{"name": "[297]", "element-type": "297", "meta-type": "array"}, ` +
+	`{"name": "297", "members": [{"name": "interval_length", "type": "int"}, {"name": "min_rd_latency_ns", "type": "int"}, {"name": "max_rd_latency_ns", "type": "int"}, {"name": "avg_rd_latency_ns", "type": "int"}, {"name": "min_wr_latency_ns", "type": "int"}, {"name": "max_wr_latency_ns", "type": "int"}, {"name": "avg_wr_latency_ns", "type": "int"}, {"name": "min_zone_append_latency_ns", "type": "int"}, {"name": "max_zone_append_latency_ns", "type": "int"}, {"name": "avg_zone_append_latency_ns", "type": "int"}, {"name": "min_flush_latency_ns", "type": "int"}, {"name": "max_flush_latency_ns", "type": "int"}, {"name": "avg_flush_latency_ns", "type": "int"}, {"name": "avg_rd_queue_depth", "type": "number"}, {"name": "avg_wr_queue_depth", "type": "number"}, {"name": "avg_zone_append_queue_depth", "type": "number"}], "meta-type": "object"}, ` +
+	`{"name": "298", "members": [{"name": "boundaries", "type": "[int]"}, {"name": "bins", "type": "[int]"}], "meta-type": "object"}, ` +
+	`{"name": "299", "members": [{"name": "discard-nb-ok", "type": "int"}, {"name": "discard-nb-failed", "type": "int"}, {"name": "discard-bytes-ok", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "300", "members": [{"name": "auto"}, {"name": "on"}, {"name": "off"}], "meta-type": "enum", "values": ["auto", "on", "off"]}, ` +
+	`{"name": "301", "members": [{"name": "threads"}, {"name": "native"}, {"name": "io_uring"}], "meta-type": "enum", "values": ["threads", "native", "io_uring"]}, ` +
+	`{"name": "302", "members": [{"type": "9"}, {"type": "str"}], "meta-type": "alternate"}, ` +
+	`{"name": "303", "members": [{"type": "9"}, {"type": "str"}, {"type": "null"}], "meta-type": "alternate"}, ` +
+	`{"name": "304", "members": [{"name": "block-backend"}, {"name": "block-job"}, {"name": "block-driver"}], "meta-type": "enum", "values": ["block-backend", "block-job", "block-driver"]}, ` +
+	`{"name": "[305]", "element-type": "305", "meta-type": "array"}, ` +
+	`{"name": "305", "members": [{"name": "consistent-read"}, {"name": "write"}, {"name": "write-unchanged"}, {"name": "resize"}], "meta-type": "enum", "values": ["consistent-read", "write", "write-unchanged", "resize"]}, ` +
+	`{"name": "306", "members": [{"name": "file"}, {"name": "serial"}, {"name": "pipe"}, {"name": "socket"}, {"name": "udp"}, {"name": "pty"}, {"name": "null"}, {"name": "mux"}, {"name": "hub"}, {"name": "stdio"}, {"name": "ringbuf"}, {"name": "memory", "features": ["deprecated"]}], "meta-type": "enum", "values": ["file", "serial", "pipe", "socket", "udp", "pty", "null", "mux", "hub", "stdio", "ringbuf", "memory"]}, ` +
 	`{"name": "307", "members": [{"name": "data", "type": "351"}], "meta-type": "object"}, ` +
 	`{"name": "308", "members": [{"name": "data", "type": "352"}], "meta-type": "object"}, ` +
 	`{"name": "309", "members": [{"name": "data", "type": "353"}], "meta-type": "object"}, ` +
 	`{"name": "310", "members": [{"name": "data", "type": "354"}], "meta-type": "object"}, ` +
 	`{"name": "311", "members": [{"name": "data", "type": "355"}], "meta-type": "object"}, ` +
-	`{"name": "312", "members": [{"name": "queue"}, {"name": "output"}], "meta-type": "enum", "values": ["queue", "output"]}, ` +
-	`{"name": "313", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
-	`{"name": "[314]", "element-type": "314", "meta-type": "array"}, ` +
-	`{"name": "314", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[315]", "element-type": "315", "meta-type": "array"}, ` +
-	`{"name": "315", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "[316]", "element-type": "316", "meta-type": "array"}, ` +
-	`{"name": "316", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "[317]", "element-type": "317", "meta-type": "array"}, ` +
-	`{"name": "317", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "318", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
-	`{"name": "319", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
-	`{"name": "320", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
-	`{"name": "321", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "322", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "323", "members": [{"name": "bus", "type": "356"}, {"name": "devices", "default": null, "type": "[210]"}], "meta-type": "object"}, ` +
-	`{"name": "[324]", "element-type": "324", "meta-type": "array"}, ` +
-	`{"name": "324", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "325", "members": [{"name": "data", "type": "357"}], "meta-type": "object"}, ` +
-	`{"name": "326", "members": [{"name": "data", "type": "358"}], "meta-type": "object"}, ` +
+	`{"name": "312", "members": [{"name": "data", "type": "356"}], "meta-type": "object"}, ` +
+	`{"name": "313", "members": [{"name": "data", "type": "357"}], "meta-type": "object"}, ` +
+	`{"name": "314", "members": [{"name": "data", "type": "358"}], "meta-type": "object"}, ` +
+	`{"name": "315", "members": [{"name": "data", "type": "359"}], "meta-type": "object"}, ` +
+	`{"name": "316", "members": [{"name": "data", "type": "360"}], "meta-type": "object"}, ` +
+	`{"name": "317", "members": [{"name": "queue"}, {"name": "output"}], "meta-type": "enum", "values": ["queue", "output"]}, ` +
+	`{"name": "318", "members": [{"name": "string"}, {"name": "number"}, {"name": "int"}, {"name": "boolean"}, {"name": "null"}, {"name": "object"}, {"name": "array"}, {"name": "value"}], "meta-type": "enum", "values": ["string", "number", "int", "boolean", "null", "object", "array", "value"]}, ` +
+	`{"name": "[319]", "element-type": "319", "meta-type": "array"}, ` +
+	`{"name": "319", "members": [{"name": "name", "type": "str"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[320]", "element-type": "320", "meta-type": "array"}, ` +
+	`{"name": "320", "members": [{"name": "name", "type": "str"}, {"name": "type", "type": "str"}, {"name": "default", "default": null, "type": "any"}, {"name": "features", "default": null, "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "[321]", "element-type": "321", "meta-type": "array"}, ` +
+	`{"name": "321", "members": [{"name": "case", "type": "str"}, {"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "[322]", "element-type": "322", "meta-type": "array"}, ` +
+	`{"name": "322", "members": [{"name": "type", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "323", "members": [{"name": "uninitialized"}, {"name": "stopped"}, {"name": "check-stop"}, {"name": "operating"}, {"name": "load"}], "meta-type": "enum", "values": ["uninitialized", "stopped", "check-stop", "operating", "load"]}, ` +
+	`{"name": "324", "members": [{"name": "auto"}, {"name": "low"}, {"name": "medium"}, {"name": "high"}], "meta-type": "enum", "values": ["auto", "low", "medium", "high"]}, ` +
+	`{"name": "325", "members": [{"name": "string"}, {"name": "boolean"}, {"name": "number"}, {"name": "size"}], "meta-type": "enum", "values": ["string", "boolean", "number", "size"]}, ` +
+	`{"name": "326", "members": [{"name": "desc", "default": null, "type": "str"}, {"name": "class", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "327", "members": [{"name": "device", "type": "int"}, {"name": "vendor", "type": "int"}, {"name": "subsystem", "default": null, "type": "int"}, {"name": "subsystem-vendor", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "328", "members": [{"name": "bus", "type": "361"}, {"name": "devices", "default": null, "type": "[215]"}], "meta-type": "object"}, ` +
+	`{"name": "[329]", "element-type": "329", "meta-type": "array"}, ` +
+	`{"name": "329", "members": [{"name": "bar", "type": "int"}, {"name": "type", "type": "str"}, {"name": "address", "type": "int"}, {"name": "size", "type": "int"}, {"name": "prefetch", "default": null, "type": "bool"}, {"name": "mem_type_64", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "330", "members": [{"name": "data", "type": "362"}], "meta-type": "object"}, ` +
+	`{"name": "331", "members": [{"name": "data", "type": "363"}], "meta-type": "object"}, ` +
 	`{"name": "number", "json-type": "number", "meta-type": "builtin"}, ` +
-	`{"name": "327", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
-	`{"name": "328", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "329", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "330", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "331", "members": [{"name": "deny"}, {"name": "allow"}], "meta-type": "enum", "values": ["deny", "allow"]}, ` +
-	`{"name": "[332]", "element-type": "332", "meta-type": "array"}, ` +
-	`{"name": "332", "members": [{"name": "match", "type": "str"}, {"name": "policy", "type": "331"}, {"name": "format", "default": null, "type": "359"}], "meta-type": "object"}, ` +
-	`{"name": "333", "members": [{"name": "raw"}, {"name": "base64"}], "meta-type": "enum", "values": ["raw", "base64"]}, ` +
-	`{"name": "334", "members": [{"name": "iops-total", "default": null, "type": "int"}, {"name": "iops-total-max", "default": null, "type": "int"}, {"name": "iops-total-max-length", "default": null, "type": "int"}, {"name": "iops-read", "default": null, "type": "int"}, {"name": "iops-read-max", "default": null, "type": "int"}, {"name": "iops-read-max-length", "default": null, "type": "int"}, {"name": "iops-write", "default": null, "type": "int"}, {"name": "iops-write-max", "default": null, "type": "int"}, {"name": "iops-write-max-length", "default": null, "type": "int"}, {"name": "bps-total", "default": null, "type": "int"}, {"name": "bps-total-max", "default": null, "type": "int"}, {"name": "bps-total-max-length", "default": null, "type": "int"}, {"name": "bps-read", "default": null, "type": "int"}, {"name": "bps-read-max", "default": null, "type": "int"}, {"name": "bps-read-max-length", "default": null, "type": "int"}, {"name": "bps-write", "default": null, "type": "int"}, {"name": "bps-write-max", "default": null, "type": "int"}, {"name": "bps-write-max-length", "default": null, "type": "int"}, {"name": "iops-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "335", "members": [{"name": "client"}, {"name": "server"}], "meta-type": "enum", "values": ["client", "server"]}, ` +
-	`{"name": "336", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "addr", "type": "int"}, {"name": "size", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "node", "type": "int"}, {"name": "memdev", "type": "str"}, {"name": "hotplugged", "type": "bool"}, {"name": "hotpluggable", "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "337", "members": [{"name": "mixing-engine", "default": null, "type": "bool"}, {"name": "fixed-settings", "default": null, "type": "bool"}, {"name": "frequency", "default": null, "type": "int"}, {"name": "channels", "default": null, "type": "int"}, {"name": "voices", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "360"}, {"name": "buffer-length", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "338", "members": [{"type": "int"}, {"type": "bool"}, {"type": "[int]"}], "meta-type": "alternate"}, ` +
-	`{"name": "339", "members": [{"name": "cumulative"}, {"name": "instant"}, {"name": "peak"}, {"name": "linear-histogram"}, {"name": "log2-histogram"}], "meta-type": "enum", "values": ["cumulative", "instant", "peak", "linear-histogram", "log2-histogram"]}, ` +
-	`{"name": "340", "members": [{"name": "bytes"}, {"name": "seconds"}, {"name": "cycles"}, {"name": "boolean"}], "meta-type": "enum", "values": ["bytes", "seconds", "cycles", "boolean"]}, ` +
-	`{"name": "341", "members": [{"name": "protocols", "type": "[str]"}, {"name": "unknown-protocols", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "342", "members": [{"name": "builtin"}, {"name": "vhost-user"}, {"name": "lkcf"}], "meta-type": "enum", "values": ["builtin", "vhost-user", "lkcf"]}, ` +
-	`{"name": "343", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
-	`{"name": "344", "members": [{"name": "data", "type": "361"}], "meta-type": "object"}, ` +
-	`{"name": "345", "members": [{"name": "data", "type": "362"}], "meta-type": "object"}, ` +
+	`{"name": "332", "members": [{"name": "inet"}, {"name": "unix"}, {"name": "fd"}], "meta-type": "enum", "values": ["inet", "unix", "fd"]}, ` +
+	`{"name": "333", "members": [{"name": "host", "type": "str"}, {"name": "port", "type": "str"}, {"name": "numeric", "default": null, "type": "bool"}, {"name": "to", "default": null, "type": "int"}, {"name": "ipv4", "default": null, "type": "bool"}, {"name": "ipv6", "default": null, "type": "bool"}, {"name": "keep-alive", "default": null, "type": "bool"}, {"name": "mptcp", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "334", "members": [{"name": "path", "type": "str"}, {"name": "abstract", "default": null, "type": "bool"}, {"name": "tight", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "335", "members": [{"name": "str", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "336", "members": [{"name": "deny"}, {"name": "allow"}], "meta-type": "enum", "values": ["deny", "allow"]}, ` +
+	`{"name": "[337]", "element-type": "337", "meta-type": "array"}, ` +
+	`{"name": "337", "members": [{"name": "match", "type": "str"}, {"name": "policy", "type": "336"}, {"name": "format", "default": null, "type": "364"}], "meta-type": "object"}, ` +
+	`{"name": "338", "members": [{"name": "raw"}, {"name": "base64"}], "meta-type": "enum", "values": ["raw", "base64"]}, ` +
+	`{"name": "339", "members": [{"name": "iops-total", "default": null, "type": "int"}, {"name": "iops-total-max", "default": null, "type": "int"}, {"name": "iops-total-max-length", "default": null, "type": "int"}, {"name": "iops-read", "default": null, "type": "int"}, {"name": "iops-read-max", "default": null, "type": "int"}, {"name": "iops-read-max-length", "default": null, "type": "int"}, {"name": "iops-write", "default": null, "type": "int"}, {"name": "iops-write-max", "default": null, "type": "int"}, {"name": "iops-write-max-length", "default": null, "type": "int"}, {"name": "bps-total", "default": null, "type": "int"}, {"name": "bps-total-max", "default": null, "type": "int"}, {"name": "bps-total-max-length", "default": null, "type": "int"}, {"name": "bps-read", "default": null, "type": "int"}, {"name": "bps-read-max", "default": null, "type": "int"}, {"name": "bps-read-max-length", "default": null, "type": "int"}, {"name": "bps-write", "default": null, "type": "int"}, {"name": "bps-write-max", "default": null, "type": "int"}, {"name": "bps-write-max-length", "default": null, "type": "int"}, {"name": "iops-size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "340", "members": [{"name": "client"}, {"name": "server"}], "meta-type": "enum", "values": ["client", "server"]}, ` +
+	`{"name": "341", "members": [{"name": "id", "default": null, "type": "str"}, {"name": "addr", "type": "int"}, {"name": "size", "type": "int"}, {"name": "slot", "type": "int"}, {"name": "node", "type": "int"}, {"name": "memdev", "type": "str"}, {"name": "hotplugged", "type": "bool"}, {"name": "hotpluggable", "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "342", "members": [{"name": "mixing-engine", "default": null, "type": "bool"}, {"name": "fixed-settings", "default": null, "type": "bool"}, {"name": "frequency", "default": null, "type": "int"}, {"name": "channels", "default": null, "type": "int"}, {"name": "voices", "default": null, "type": "int"}, {"name": "format", "default": null, "type": "365"}, {"name": "buffer-length", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "343", "members": [{"type": "int"}, {"type": "bool"}, {"type": "[int]"}], "meta-type": "alternate"}, ` +
+	`{"name": "344", "members": [{"name": "cumulative"}, {"name": "instant"}, {"name": "peak"}, {"name": "linear-histogram"}, {"name": "log2-histogram"}], "meta-type": "enum", "values": ["cumulative", "instant", "peak", "linear-histogram", "log2-histogram"]}, ` +
+	`{"name": "345", "members": [{"name": "bytes"}, {"name": "seconds"}, {"name": "cycles"}, {"name": "boolean"}], "meta-type": "enum", "values": ["bytes", "seconds", "cycles", "boolean"]}, ` +
+	`{"name": "346", "members": [{"name": "protocols", "type": "[str]"}, {"name": "unknown-protocols", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "347", "members": [{"name": "builtin"}, {"name": "vhost-user"}, {"name": "lkcf"}], "meta-type": "enum", "values": ["builtin", "vhost-user", "lkcf"]}, ` +
+	`{"name": "348", "members": [{"name": "qcow2"}, {"name": "file"}], "meta-type": "enum", "values": ["qcow2", "file"]}, ` +
+	`{"name": "349", "members": [{"name": "data", "type": "366"}], "meta-type": "object"}, ` +
+	`{"name": "350", "members": [{"name": "data", "type": "367"}], "meta-type": "object"}, ` +
 	`{"name": "null", "json-type": "null", "meta-type": "builtin"}, ` +
-	`{"name": "346", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "347", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "348", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "363"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "349", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "remote", "type": "363"}, {"name": "local", "default": null, "type": "363"}], "meta-type": "object"}, ` +
-	`{"name": "350", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "351", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "352", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "353", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardevs", "type": "[str]"}], "meta-type": "object"}, ` +
-	`{"name": "354", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
-	`{"name": "355", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "356", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "364"}, {"name": "memory_range", "type": "364"}, {"name": "prefetchable_range", "type": "364"}], "meta-type": "object"}, ` +
-	`{"name": "357", "members": [{"name": "path", "default": null, "type": "str"}, {"name": "cancel-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "358", "members": [{"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
-	`{"name": "359", "members": [{"name": "exact"}, {"name": "glob"}], "meta-type": "enum", "values": ["exact", "glob"]}, ` +
-	`{"name": "360", "members": [{"name": "u8"}, {"name": "s8"}, {"name": "u16"}, {"name": "s16"}, {"name": "u32"}, {"name": "s32"}, {"name": "f32"}], "meta-type": "enum", "values": ["u8", "s8", "u16", "s16", "u32", "s32", "f32"]}, ` +
-	`{"name": "361", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "365"}], "meta-type": "object"}, ` +
-	`{"name": "362", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "363", "tag": "type", "variants": [{"case": "inet", "type": "366"}, {"case": "unix", "type": "367"}, {"case": "fd", "type": "368"}], "members": [{"name": "type", "type": "327"}], "meta-type": "object"}, ` +
-	`{"name": "364", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
-	`{"name": "365", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
-	`{"name": "366", "members": [{"name": "data", "type": "328"}], "meta-type": "object"}, ` +
-	`{"name": "367", "members": [{"name": "data", "type": "329"}], "meta-type": "object"}, ` +
-	`{"name": "368", "members": [{"name": "data", "type": "330"}], "meta-type": "object"}` +
+	`{"name": "351", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "in", "default": null, "type": "str"}, {"name": "out", "type": "str"}, {"name": "append", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "352", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "device", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "353", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "addr", "type": "368"}, {"name": "tls-creds", "default": null, "type": "str"}, {"name": "tls-authz", "default": null, "type": "str"}, {"name": "server", "default": null, "type": "bool"}, {"name": "wait", "default": null, "type": "bool"}, {"name": "nodelay", "default": null, "type": "bool"}, {"name": "telnet", "default": null, "type": "bool"}, {"name": "tn3270", "default": null, "type": "bool"}, {"name": "websocket", "default": null, "type": "bool"}, {"name": "reconnect", "default": null, "type": "int", "features": ["deprecated"]}, {"name": "reconnect-ms", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "354", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "remote", "type": "368"}, {"name": "local", "default": null, "type": "368"}], "meta-type": "object"}, ` +
+	`{"name": "355", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "356", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "357", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "358", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "chardevs", "type": "[str]"}], "meta-type": "object"}, ` +
+	`{"name": "359", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "signal", "default": null, "type": "bool"}], "meta-type": "object"}, ` +
+	`{"name": "360", "members": [{"name": "logfile", "default": null, "type": "str"}, {"name": "logappend", "default": null, "type": "bool"}, {"name": "size", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "361", "members": [{"name": "number", "type": "int"}, {"name": "secondary", "type": "int"}, {"name": "subordinate", "type": "int"}, {"name": "io_range", "type": "369"}, {"name": "memory_range", "type": "369"}, {"name": "prefetchable_range", "type": "369"}], "meta-type": "object"}, ` +
+	`{"name": "362", "members": [{"name": "path", "default": null, "type": "str"}, {"name": "cancel-path", "default": null, "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "363", "members": [{"name": "chardev", "type": "str"}], "meta-type": "object"}, ` +
+	`{"name": "364", "members": [{"name": "exact"}, {"name": "glob"}], "meta-type": "enum", "values": ["exact", "glob"]}, ` +
+	`{"name": "365", "members": [{"name": "u8"}, {"name": "s8"}, {"name": "u16"}, {"name": "s16"}, {"name": "u32"}, {"name": "s32"}, {"name": "f32"}], "meta-type": "enum", "values": ["u8", "s8", "u16", "s16", "u32", "s32", "f32"]}, ` +
+	`{"name": "366", "members": [{"name": "compat", "type": "str"}, {"name": "extended-l2", "default": null, "type": "bool"}, {"name": "lazy-refcounts", "default": null, "type": "bool"}, {"name": "corrupt", "default": null, "type": "bool"}, {"name": "refcount-bits", "type": "int"}, {"name": "compression-type", "type": "370"}], "meta-type": "object"}, ` +
+	`{"name": "367", "members": [{"name": "extent-size-hint", "default": null, "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "368", "tag": "type", "variants": [{"case": "inet", "type": "371"}, {"case": "unix", "type": "372"}, {"case": "fd", "type": "373"}], "members": [{"name": "type", "type": "332"}], "meta-type": "object"}, ` +
+	`{"name": "369", "members": [{"name": "base", "type": "int"}, {"name": "limit", "type": "int"}], "meta-type": "object"}, ` +
+	`{"name": "370", "members": [{"name": "zlib"}], "meta-type": "enum", "values": ["zlib"]}, ` +
+	`{"name": "371", "members": [{"name": "data", "type": "333"}], "meta-type": "object"}, ` +
+	`{"name": "372", "members": [{"name": "data", "type": "334"}], "meta-type": "object"}, ` +
+	`{"name": "373", "members": [{"name": "data", "type": "335"}], "meta-type": "object"}` +
 	`]`
 
 // Introspection parses IntrospectionJSON, which takes milliseconds: a server

@@ -33,6 +33,9 @@ type Backend interface {
 // sections.
 type informer interface{ SetDevice(device any) }
 
+// mayBeEmpty is a Backend that may be without a medium.
+type mayBeEmpty interface{ Inserted() bool }
+
 // invalidCounter is a Backend that counts requests refused for what they ask.
 type invalidCounter interface{ CountInvalid(write bool) }
 
@@ -114,6 +117,9 @@ func (d *Device) Realize() error {
 	disk, ok := d.Drive.Target.(Backend)
 	if !ok {
 		return qerr.New("drive property not set")
+	}
+	if m, ok := disk.(mayBeEmpty); ok && !m.Inserted() {
+		return qerr.New("Device needs media, but drive is empty")
 	}
 	if d.NumQueues == autoQueues {
 		d.NumQueues = uint16(min(max(d.Platform().CPUs, 1), virtio.MaxQueues))
