@@ -287,3 +287,49 @@ func TestHubChange(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHubMux: a hub may be what a mux shares; Ctrl-A of any device speaks to that.
+func TestHubMux(t *testing.T) {
+	s := newSet(t)
+	var paths [2]string
+	for i, id := range []string{"a", "b"} {
+		paths[i] = filepath.Join(t.TempDir(), id)
+		mustAdd(t, s, "socket,id="+id+",server=on,wait=off,path="+paths[i])
+	}
+	mustAdd(t, s, "hub,id=h,chardevs.0=a,chardevs.1=b,mux=on")
+	if got := described(s); !strings.HasSuffix(got, " h=mux h-base=hub") {
+		t.Error(got)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first", "second"} {
+		d, err := s.Use("h", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Serve(true, func(_ *sched.Thread, c Conn) {
+			r := bufio.NewReader(c)
+			for line, err := r.ReadString('\n'); err == nil; line, err = r.ReadString('\n') {
+				_, _ = io.WriteString(c, name+" "+line)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // and when all have gone it begins anew
+		one, two := dialUnix(t, paths[0]), dialUnix(t, paths[1])
+		if got := say(t, one, "x"); got != "second x" {
+			t.Errorf("%q", got)
+		}
+		// Each hears the answers to both.
+		if got := say(t, two, "\x01cy"); got != "first y" && got != "second x" {
+			t.Errorf("%q", got)
+		}
+		if got := say(t, one, "\x01cz"); got != "second z" && got != "first y" {
+			t.Errorf("%q", got)
+		}
+		one.Close()
+		two.Close()
+	}
+}

@@ -31,6 +31,17 @@ func (c *Config) udp(o *opts.Opts) (err error) {
 	return err
 }
 
+// CheckUDP refuses addresses that datagrams cannot have.
+func (c *Config) CheckUDP() error {
+	switch {
+	case !c.Address.inet() || !c.Local.inet():
+		return qerr.New("socket type unsupported for datagram")
+	case c.Port == "":
+		return qerr.New("remote port not specified")
+	}
+	return nil
+}
+
 // A udpSocket talks in datagrams to one peer. Nobody being there to take them is no
 // error: they are lost, as any may be.
 type udpSocket struct {
@@ -42,15 +53,12 @@ type udpSocket struct {
 // dialUDP binds a socket and tells it its peer; it may block, to look up names,
 // until ctx is done.
 func (c *Config) dialUDP(ctx context.Context) (*line, error) {
-	if !c.Address.inet() || !c.Local.inet() {
-		return nil, qerr.New("socket type unsupported for datagram")
+	if err := c.CheckUDP(); err != nil {
+		return nil, err
 	}
 	host := c.Host
 	if host == "" {
 		host = "localhost"
-	}
-	if c.Port == "" {
-		return nil, qerr.New("remote port not specified")
 	}
 	remote, err := lookupUDP(ctx, c.Network, host, c.Port)
 	if err != nil {

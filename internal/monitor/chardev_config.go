@@ -89,11 +89,14 @@ func socketConfig(c *chardev.Config, d *api.ChardevSocket) error {
 }
 
 func udpConfig(c *chardev.Config, d *api.ChardevUdp) error {
-	if err := socketAddress(&c.Address, &d.Remote); err != nil || d.Local == nil {
+	err := socketAddress(&c.Address, &d.Remote)
+	if c.Local.FD = chardev.NoFD; err == nil && d.Local != nil {
+		err = socketAddress(&c.Local, d.Local)
+	}
+	if err != nil {
 		return err
 	}
-	c.Local.FD = chardev.NoFD
-	return socketAddress(&c.Local, d.Local)
+	return c.CheckUDP()
 }
 
 func socketAddress(a *chardev.Address, addr *api.SocketAddressLegacy) (err error) {
