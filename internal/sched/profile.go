@@ -75,6 +75,9 @@ func (w *World) count(kind string, object uintptr, skip int, ns int64) {
 	p := &w.profile
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !w.watched.Load() { // it was while the wait began
+		return
+	}
 	t := p.sites[key]
 	if t == nil && len(p.sites) >= maxSites {
 		key.object = 0

@@ -33,7 +33,13 @@ func TestProfile(t *testing.T) {
 	}
 	m.Unlock()
 	waiter.Join()
-	w.SetProfiling(false)
+	m.Lock()
+	waiter = w.Go("stops", func(*Thread) { m.Lock(); done = false; w.SetProfiling(false); cond.Signal(); m.Unlock() })
+	for done { // a wait whose end is not profiled
+		cond.Wait()
+	}
+	m.Unlock()
+	waiter.Join()
 	touch(&m)
 
 	kinds := make(map[string]uint64)
@@ -43,7 +49,7 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	if len(kinds) != 2 || kinds["mutex"] != 4 || kinds["condvar"] == 0 {
+	if len(kinds) != 2 || kinds["mutex"] != 6 || kinds["condvar"] != 1 {
 		t.Error(kinds)
 	}
 	w.ResetProfile()
