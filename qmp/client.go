@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/backplane-vm/backplane/qapi/qobject"
@@ -55,7 +56,8 @@ type Client struct {
 // Client.pending, gives its place back, and puts the reply where the caller
 // finds it, whether or not there still is one.
 type pendingCall struct {
-	reply chan *qobject.Dict // of capacity one
+	reply *qobject.Dict // set before came is closed, constant since
+	came  chan struct{}
 	place chan struct{}
 	turn  chan struct{} // nil without files
 }
@@ -243,13 +245,12 @@ func (c *Client) roundTrip(ctx context.Context, r request, command string, args 
 			closeFiles(r.files)
 		}
 	}()
-	m := qobject.Members(r.verb, command)
-	if v, err := qobject.From(args); err != nil {
+	arguments, err := qobject.From(args)
+	if err != nil {
 		return nil, err
-	} else if d, ok := v.(*qobject.Dict); ok {
-		m.Set("arguments", d)
-	} else if v != nil {
-		return nil, fmt.Errorf("arguments are a %s and not an object", qobject.KindOf(v))
+	}
+	if kind := qobject.KindOf(arguments); kind != qobject.Null && kind != qobject.Object {
+		return nil, fmt.Errorf("arguments are a %s and not an object", kind)
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -257,8 +258,8 @@ func (c *Client) roundTrip(ctx context.Context, r request, command string, args 
 	if err := c.admit(ctx, r); err != nil {
 		return nil, err
 	}
-	call := c.register(m, r)
-	line := append(qobject.Append(nil, m), '\n')
+	id, call := c.register(r)
+	line := appendCommand(make([]byte, 0, usualLine), r.verb, command, arguments, id)
 	if len(r.files) > 0 || !c.sender.try(line) {
 		select {
 		case c.outgoing <- message{line, r.files}: // there is room, for a place is ours
@@ -297,28 +298,42 @@ func (c *Client) enter(ctx context.Context, place chan struct{}) error {
 	}
 }
 
-// register gives the message its id and notes who waits for the reply.
-func (c *Client) register(message *qobject.Dict, r request) *pendingCall {
-	call := &pendingCall{reply: make(chan *qobject.Dict, 1), place: r.place, turn: r.turn}
+// register chooses the request's id and notes who waits for the reply.
+func (c *Client) register(r request) (id int64, call *pendingCall) {
+	call = &pendingCall{came: make(chan struct{}), place: r.place, turn: r.turn}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastID++
-	message.Set("id", c.lastID)
 	c.pending[c.lastID] = call
-	return call
+	return c.lastID, call
+}
+
+// usualLine is how long most commands are, at most, written down.
+const usualLine = 128
+
+// appendCommand appends the line of a command, by hand as [Reply.AppendPieces] does.
+// arguments may be nil.
+func appendCommand(dst []byte, verb, command string, arguments any, id int64) []byte {
+	dst = append(qobject.AppendString(append(dst, '{'), verb), ": "...)
+	dst = qobject.AppendString(dst, command)
+	if arguments != nil {
+		dst = qobject.Append(append(dst, `, "arguments": `...), arguments)
+	}
+	dst = strconv.AppendInt(append(dst, `, "id": `...), id, 10)
+	return append(dst, "}\n"...)
 }
 
 func (c *Client) await(ctx context.Context, call *pendingCall) (any, error) {
 	select {
-	case reply := <-call.reply:
-		return unpack(reply)
+	case <-call.came:
+		return unpack(call.reply)
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-c.done:
 	}
 	select {
-	case reply := <-call.reply: // the last thing the server said
-		return unpack(reply)
+	case <-call.came: // the last thing the server said
+		return unpack(call.reply)
 	default:
 		return nil, c.Err()
 	}

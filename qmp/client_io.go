@@ -26,15 +26,16 @@ const readSize = 64 << 10
 func (c *Client) read() {
 	parser := qobject.Parser{Limits: clientLimits}
 	buf := make([]byte, readSize)
+	var bad error
+	take := func(v any, err error) bool {
+		if bad = err; bad == nil {
+			bad = c.receive(v)
+		}
+		return bad == nil
+	}
 	for {
 		n, err := c.conn.Read(buf)
-		var bad error
-		parser.FeedSome(buf[:n], func(v any, err error) bool {
-			if bad = err; bad == nil {
-				bad = c.receive(v)
-			}
-			return bad == nil
-		})
+		parser.FeedSome(buf[:n], take)
 		switch {
 		case bad != nil:
 			c.fail(fmt.Errorf("the server does not speak QMP: %w", bad))
@@ -151,7 +152,8 @@ func (c *Client) receiveReply(d *qobject.Dict) error {
 	if call == nil {
 		return fmt.Errorf("it answered %d, which was not asked", id)
 	}
-	call.reply <- d
+	call.reply = d
+	close(call.came)
 	call.answered()
 	return nil
 }

@@ -23,6 +23,7 @@ type sender struct {
 	direct syscall.RawConn // to write without blocking; nil where that is not possible
 
 	mu   sync.Mutex
+	once attempt       // at direct
 	busy bool          // the writer is writing
 	rest []byte        // of a line that was begun, for the writer
 	kick chan struct{} // there is a rest
@@ -30,6 +31,7 @@ type sender struct {
 
 func newSender(conn io.Writer) *sender {
 	s := &sender{conn: conn, kick: make(chan struct{}, 1)}
+	s.once.write = s.once.try
 	if c, ok := conn.(interface {
 		net.Conn // and no file, whose writes may block
 		syscall.Conn
@@ -50,20 +52,31 @@ func (s *sender) try(line []byte) bool {
 	if s.busy || len(s.rest) > 0 {
 		return false
 	}
-	n := 0
-	err := s.direct.Write(func(fd uintptr) bool {
-		n, _ = syscall.Write(int(fd), line) // an error is found by the writer
-		return true
-	})
-	if err != nil || n <= 0 {
+	s.once.line, s.once.n = line, 0
+	err := s.direct.Write(s.once.write)
+	s.once.line = nil
+	if err != nil || s.once.n <= 0 {
 		return false
 	}
-	if s.rest = line[n:]; len(s.rest) > 0 {
+	if s.rest = line[s.once.n:]; len(s.rest) > 0 {
 		select {
 		case s.kick <- struct{}{}:
 		default:
 		}
 	}
+	return true
+}
+
+// An attempt is one write to a descriptor. It is kept from one to the next, so
+// that a line costs no allocation; the sender's mu guards it.
+type attempt struct {
+	line  []byte
+	n     int
+	write func(fd uintptr) bool // try, as a value
+}
+
+func (a *attempt) try(fd uintptr) bool {
+	a.n, _ = syscall.Write(int(fd), a.line) // an error is found by the writer
 	return true
 }
 

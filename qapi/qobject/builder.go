@@ -135,7 +135,7 @@ func (b *builder) separator(f *frame, kind state) {
 func (b *builder) beginValue(kind state, text []byte) {
 	switch kind {
 	case tokenBraceOpen:
-		b.stack = append(b.stack, frame{dict: NewDict()})
+		b.stack = append(b.stack, frame{dict: newSmallDict()})
 	case tokenBracketOpen:
 		b.stack = append(b.stack, frame{})
 	case tokenString:

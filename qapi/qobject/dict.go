@@ -30,6 +30,20 @@ const indexFrom = 16
 // NewDict returns an empty Dict.
 func NewDict() *Dict { return &Dict{} }
 
+// usualSize is how many members most objects on the wire have, at most.
+const usualSize = 4
+
+// newSmallDict is NewDict for an object of about usualSize: one allocation for the
+// Dict and its members.
+func newSmallDict() *Dict {
+	d := &struct {
+		Dict
+		room [usualSize]member
+	}{}
+	d.members = d.room[:0]
+	return &d.Dict
+}
+
 // Members returns a Dict with the given members. It panics if the list is not
 // key, value, key, value…: it is for literals in code, not for input.
 func Members(keysAndValues ...any) *Dict {
@@ -141,7 +155,7 @@ func (d *Dict) find(key string) int {
 // add appends a member whose key is known to be new.
 func (d *Dict) add(key string, v any) {
 	if d.members == nil {
-		d.members = make([]member, 0, 4) // most objects on the wire have no more
+		d.members = make([]member, 0, usualSize)
 	}
 	d.members = append(d.members, member{key: key, value: v, bucket: bucketOf(key)})
 	switch {
