@@ -69,7 +69,7 @@ func (h *handlers) completeDeviceAdd(args []string) []string {
 	case key == "bus":
 		words = prefixed("bus=", busNames(h.m.Devices.QTree(), nil))
 	case key == "drive":
-		words = prefixed("drive=", h.s.nodeNames())
+		words = prefixed("drive=", append(h.s.driveNames(), h.s.nodeNames()...))
 	}
 	return prefixed(done+",", words)
 }

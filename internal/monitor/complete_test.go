@@ -21,6 +21,7 @@ func TestCompletion(t *testing.T) {
 	if err := c.Execute(t.Context(), "blockdev-add", node, nil); err != nil {
 		t.Fatal(err)
 	}
+	human(t, t.Context(), c, "drive_add 0 if=none,id=empty0")
 	human(t, t.Context(), c, "chardev-add ringbuf,id=ring0")
 	human(t, t.Context(), c, "chardev-add null,id=nothing")
 	dir := t.TempDir()
@@ -44,7 +45,9 @@ func TestCompletion(t *testing.T) {
 		"device_add virtio-blk-pci,drive=di\t": "device_add virtio-blk-pci,drive=disk0 ",
 		"device_add virtio-blk,bus=rp1\t":      "device_add virtio-blk,bus=rp1 ",
 		"device_del rp0\t":                     "device_del rp0 ",
-		"block_resize d\t":                     "block_resize disk0 ",
+		"device_add virtio-blk-pci,drive=em\t": "device_add virtio-blk-pci,drive=empty0 ",
+		"block_resize \t":                      "block_resize empty0 ", // and no nodes
+		"drive_del e\t":                        "drive_del empty0 ",
 		"chardev-remove no\t":                  "chardev-remove nothing ",
 		"chardev-add std\t\x7f":                "chardev-add stdio",
 		"ringbuf_read r\t":                     "ringbuf_read ring0 ",

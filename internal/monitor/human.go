@@ -52,13 +52,24 @@ func (s *Set) hmpConfig() hmp.Config[*coro.Co] {
 		Hooks: hmp.Hooks{
 			Options: parseOptions,
 			Report:  func(err error) { s.m.Warn(err.Error()) },
-			Blocks:  s.nodeNames,
+			Blocks:  s.driveNames,
 			Files:   completeFiles,
 		},
 	}
 }
 
 func parseOptions(_, text string) (any, error) { return opts.ParseOpts(text, "driver") }
+
+// driveNames are what QEMU proposes for a disk: nodes are not.
+func (s *Set) driveNames() []string {
+	var names []string
+	for _, b := range s.m.Blocks.Backends() {
+		if name := b.Name(); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 func (s *Set) nodeNames() []string {
 	var names []string
