@@ -4,33 +4,18 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
+	"github.com/backplane-vm/backplane/internal/qemutest"
 )
-
-// qemuImg runs qemu-img, which CI has.
-func qemuImg(t *testing.T, args ...string) {
-	t.Helper()
-	program, err := exec.LookPath("qemu-img")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
-		t.Fatalf("qemu-img %v: %v\n%s", args, err, out)
-	}
-}
 
 func qcow2Image(t *testing.T, size string) string {
 	path := filepath.Join(t.TempDir(), "disk.qcow2")
-	qemuImg(t, "create", "-q", "-f", "qcow2", path, size)
+	qemutest.Img(t, "create", "-q", "-f", "qcow2", path, size)
 	return path
 }
 
@@ -95,8 +80,8 @@ func TestQcow2UnderLoad(t *testing.T) {
 		if err := os.WriteFile(raw, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		qemuImg(t, "check", "-q", "-f", "qcow2", path)
-		qemuImg(t, "compare", "-q", "-f", "qcow2", "-F", "raw", path, raw)
+		qemutest.Img(t, "check", "-q", "-f", "qcow2", path)
+		qemutest.Img(t, "compare", "-q", "-f", "qcow2", "-F", "raw", path, raw)
 	}
 }
 
@@ -127,7 +112,7 @@ func TestQcow2HasItsFileToItself(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	qemuImg(t, "info", path) // others may read it
+	qemutest.Img(t, "info", path) // others may read it
 }
 
 // A node that cannot be opened leaves nothing: no node, no lock.
@@ -139,7 +124,7 @@ func TestQcow2RefusedLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	backed := filepath.Join(t.TempDir(), "backed.qcow2")
-	qemuImg(t, "create", "-q", "-f", "qcow2", "-b", path, "-F", "qcow2", backed)
+	qemutest.Img(t, "create", "-q", "-f", "qcow2", "-b", path, "-F", "qcow2", backed)
 	broken := filepath.Join(t.TempDir(), "broken.qcow2")
 	image[7] = 9
 	if err := os.WriteFile(broken, image, 0o600); err != nil {

@@ -15,9 +15,7 @@ var allowed = []exception{
 	{"poll", "internal/monitor/policy.go", "", "QEMU's human-monitor-command, for policies under study"},
 	{"poll", "internal/scenario/", "", "programs about nested polls"},
 	{"skip", "guest/demo/qemu_test.go", "", "compares with QEMU, which .ci/run installs; plain go test needs Go only"},
-	{"skip", "internal/block/qcow2_test.go", "", "qemu-img looks at what was written; .ci/run installs it, plain go test needs Go only"},
-	{"skip", "internal/block/qcow2/qemu_test.go", "", "the same"},
-	{"skip", "internal/monitor/commands_block_test.go", "", "the same"},
+	{"skip", "internal/qemutest/qemutest.go", "", "qemu-img looks at what was written; .ci/run installs it, plain go test needs Go only"},
 	{"skip", "internal/riscv/firmware_test.go", "", "boots OpenSBI, which .ci/run installs; plain go test needs Go only"},
 }
 

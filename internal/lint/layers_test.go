@@ -66,7 +66,7 @@ const layers = `
 	golang.org/x/sys/unix < internal/hostfile;
 	qapi/visit, internal/hostfile < internal/authz;
 	qapi/qerr, internal/hostfile < internal/credentials;
-	NONE < internal/credentials/credtest;
+	NONE < internal/credentials/credtest, internal/qemutest;
 
 	# Backends.
 	internal/mem, internal/qom, internal/descriptor, internal/hostfile, internal/authz, internal/credentials < internal/backend;

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -143,9 +144,11 @@ func checkInit(s *source, _ []*source, report func(ast.Node, string, string)) {
 	}
 }
 
-// checkSkip: a test may be skipped under -short, or for a reason in the table.
+// checkSkip: a test may be skipped under -short, or for a reason in the table;
+// so may what serves tests.
 func checkSkip(s *source, _ []*source, report func(ast.Node, string, string)) {
-	if !s.test {
+	serves := func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` }
+	if !s.test && !slices.ContainsFunc(s.file.Imports, serves) {
 		return
 	}
 	var free []ast.Node // where a skip is free

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
+	"github.com/backplane-vm/backplane/internal/qemutest"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qerr"
 	"github.com/backplane-vm/backplane/qapi/qobject"
@@ -199,27 +199,10 @@ func TestStopSettlesTheDisks(t *testing.T) {
 	}
 }
 
-// needQEMUImg skips a test where qemu-img is not installed; in CI the test fails.
-func needQEMUImg(t *testing.T) {
-	if _, err := exec.LookPath("qemu-img"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-}
-
-func qemuImg(t *testing.T, args ...string) {
-	t.Helper()
-	if out, err := exec.Command("qemu-img", args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
 // A guest that writes and verifies its disk, on a qcow2 image; the disk grows
 // and shrinks while it is plugged in, and is good afterwards.
 func TestGuestOnQcow2(t *testing.T) {
-	needQEMUImg(t)
+	qemutest.Need(t, "qemu-img")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	dir := t.TempDir()
@@ -232,8 +215,8 @@ func TestGuestOnQcow2(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	qemuImg(t, "convert", "-f", "raw", "-O", "qcow2", raw, image)
-	t.Cleanup(func() { qemuImg(t, "check", "-f", "qcow2", image) }) // once the machine is closed
+	qemutest.Img(t, "convert", "-f", "raw", "-O", "qcow2", raw, image)
+	t.Cleanup(func() { qemutest.Img(t, "check", "-f", "qcow2", image) }) // once the machine is closed
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	do := func(name, args string) {
@@ -262,7 +245,7 @@ func TestGuestOnQcow2(t *testing.T) {
 			t.Fatalf("cycle %d: %v\n%s", i, err, g.con)
 		}
 		do("blockdev-del", `{"node-name":"d0"}`)
-		qemuImg(t, "check", "-f", "qcow2", image)
+		qemutest.Img(t, "check", "-f", "qcow2", image)
 	}
 }
 
@@ -339,11 +322,11 @@ func TestBlockStats(t *testing.T) {
 
 // qcow2 on the machine: made, seen, resized, given back to QEMU's tools.
 func TestQcow2(t *testing.T) {
-	needQEMUImg(t)
+	qemutest.Need(t, "qemu-img")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "a.qcow2")
-	qemuImg(t, "create", "-f", "qcow2", path, "1M")
+	qemutest.Img(t, "create", "-f", "qcow2", path, "1M")
 	g := start(t, 0)
 	c := g.qmp(ctx)
 	do := func(name, args, want string) (answer any) {
@@ -373,5 +356,5 @@ func TestQcow2(t *testing.T) {
 		t.Errorf("%s, %v, %v; want %s", got, size, cluster, want)
 	}
 	do("blockdev-del", `{"node-name":"a"}`, "")
-	qemuImg(t, "check", "-f", "qcow2", path)
+	qemutest.Img(t, "check", "-f", "qcow2", path)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
+	"github.com/backplane-vm/backplane/internal/qemutest"
 	"github.com/backplane-vm/backplane/qapi/api"
 	"github.com/backplane-vm/backplane/qapi/qobject"
 	"github.com/backplane-vm/backplane/qmp"
@@ -19,7 +20,7 @@ import (
 // Media of a drive before its device, with images of QEMU's tools: what is
 // written under qcow2 is there for them once the medium is out.
 func TestMedia(t *testing.T) {
-	needQEMUImg(t)
+	qemutest.Need(t, "qemu-img")
 	for _, policy := range monitor.Policies() {
 		if policy == monitor.RFC { // which answers people before the command has run
 			continue
@@ -29,8 +30,8 @@ func TestMedia(t *testing.T) {
 			defer cancel()
 			dir := t.TempDir()
 			raw, qcow := filepath.Join(dir, "a.img"), filepath.Join(dir, "b.qcow2")
-			qemuImg(t, "create", "-f", "raw", raw, "1M")
-			qemuImg(t, "create", "-f", "qcow2", qcow, "2M")
+			qemutest.Img(t, "create", "-f", "raw", raw, "1M")
+			qemutest.Img(t, "create", "-f", "qcow2", qcow, "2M")
 			g := startUnder(t, 0, policy)
 			c := g.qmp(ctx)
 			do := func(name, args, want string) {
@@ -68,8 +69,8 @@ func TestMedia(t *testing.T) {
 			if d := disk(); d.Inserted != nil || !d.Removable || d.TrayOpen != nil {
 				t.Errorf("%+v", d)
 			}
-			qemuImg(t, "check", "-f", "qcow2", qcow)
-			qemuImg(t, "resize", "-q", qcow, "4M") // it takes the lock for writing
+			qemutest.Img(t, "check", "-f", "qcow2", qcow)
+			qemutest.Img(t, "resize", "-q", qcow, "4M") // it takes the lock for writing
 			do("eject", `{"device":"d","force":true}`, "")
 			do("block_resize", `{"device":"d","size":512}`, "Device 'd' has no medium")
 			human("change d -f "+qcow+" qcow2 read-only", "")

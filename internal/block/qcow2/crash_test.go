@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/qemutest"
 )
 
 // A history is what became of an image: its content at the last flush that
@@ -65,7 +66,7 @@ func workload(im *Image, seed uint64) (h history) {
 // flush: it is an image without damage, and has what the last flush of the
 // image promised. That it leaks is allowed.
 func TestCutOffAnywhere(t *testing.T) {
-	needQEMU(t)
+	qemutest.Need(t, "qemu-img", "qemu-io")
 	for i, options := range []string{"cluster_size=512,refcount_bits=64", "cluster_size=4096", "cluster_size=64k,compat=0.10"} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +125,7 @@ func sound(t *testing.T, path string, data []byte, when string) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := tool(t, "qemu-img", "check", "-f", "qcow2", path); code != 0 && code != 3 { // 3: leaks
+	if out, code := qemutest.Run(t, "qemu-img", "check", "-f", "qcow2", path); code != 0 && code != 3 { // 3: leaks
 		t.Fatalf("%s: qemu-img check: %d\n%s", when, code, out)
 	}
 }

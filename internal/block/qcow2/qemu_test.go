@@ -6,38 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/backplane-vm/backplane/coro"
+	"github.com/backplane-vm/backplane/internal/qemutest"
 )
-
-// tool runs one of QEMU's and returns its output and exit status.
-func tool(t testing.TB, name string, args ...string) (string, int) {
-	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	if exit != nil {
-		return string(out), exit.ExitCode()
-	}
-	return string(out), 0
-}
-
-func needQEMU(t testing.TB) {
-	for _, name := range []string{"qemu-img", "qemu-io"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
-}
 
 // variants are images of all kinds that we have.
 var variants = []string{
@@ -51,7 +26,7 @@ var variants = []string{
 func create(t testing.TB, options string, size int64) *memory {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "new.qcow2")
-	if out, code := tool(t, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, path, fmt.Sprint(size)); code != 0 {
+	if out, code := qemutest.Run(t, "qemu-img", "create", "-q", "-f", "qcow2", "-o", options, path, fmt.Sprint(size)); code != 0 {
 		t.Fatal(out)
 	}
 	data, err := os.ReadFile(path)
@@ -82,10 +57,10 @@ func same(t testing.TB, image, want []byte) {
 			t.Fatal(err)
 		}
 	}
-	if out, code := tool(t, "qemu-img", "check", "-f", "qcow2", a); code != 0 {
+	if out, code := qemutest.Run(t, "qemu-img", "check", "-f", "qcow2", a); code != 0 {
 		t.Fatalf("qemu-img check: %d\n%s", code, out)
 	}
-	if out, code := tool(t, "qemu-img", "compare", "-f", "qcow2", "-F", "raw", a, b); code != 0 {
+	if out, code := qemutest.Run(t, "qemu-img", "compare", "-f", "qcow2", "-F", "raw", a, b); code != 0 {
 		t.Fatalf("qemu-img compare: %d\n%s", code, out)
 	}
 }
@@ -108,7 +83,7 @@ func fill(p []byte, rnd *rand.Rand) {
 }
 
 func TestReadsWhatQEMUWrote(t *testing.T) {
-	needQEMU(t)
+	qemutest.Need(t, "qemu-img", "qemu-io")
 	for i, options := range variants {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
@@ -120,11 +95,11 @@ func TestReadsWhatQEMUWrote(t *testing.T) {
 			if err := os.WriteFile(raw, want, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if out, code := tool(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", options, raw, image); code != 0 {
+			if out, code := qemutest.Run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", options, raw, image); code != 0 {
 				t.Fatal(out)
 			}
 			if !strings.Contains(options, "0.10") { // clusters that are said to be zero, with a place and without
-				if out, code := tool(t, "qemu-io", "-f", "qcow2", "-c", "write -z 1M 300k", "-c", "write -z -u 4M 300k", "-c", "discard 2M 2M", image); code != 0 {
+				if out, code := qemutest.Run(t, "qemu-io", "-f", "qcow2", "-c", "write -z 1M 300k", "-c", "write -z -u 4M 300k", "-c", "discard 2M 2M", image); code != 0 {
 					t.Fatal(out)
 				}
 				clear(want[1<<20 : 1<<20+300<<10])
@@ -213,7 +188,7 @@ func truncate(t testing.TB, im *Image, model []byte, size int) []byte {
 
 // What we write QEMU reads, with nothing counted wrongly, also after resizes.
 func TestQEMUReadsWhatWeWrite(t *testing.T) {
-	needQEMU(t)
+	qemutest.Need(t, "qemu-img", "qemu-io")
 	for i, options := range variants {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
@@ -245,7 +220,7 @@ func TestQEMUReadsWhatWeWrite(t *testing.T) {
 
 // The table of counts and the L1 table move when they are full.
 func TestTablesGrow(t *testing.T) {
-	needQEMU(t)
+	qemutest.Need(t, "qemu-img", "qemu-io")
 	const size = 12 << 20
 	for _, options := range []string{"cluster_size=512", "cluster_size=512,refcount_bits=64", "cluster_size=1024,refcount_bits=32"} {
 		rnd := rand.New(rand.NewPCG(1, 3))
@@ -273,7 +248,7 @@ func TestTablesGrow(t *testing.T) {
 }
 
 func TestCreate(t *testing.T) {
-	needQEMU(t)
+	qemutest.Need(t, "qemu-img", "qemu-io")
 	for _, size := range []int64{0, 512, 1 << 20, 1 << 40} {
 		m := &memory{left: -1}
 		run(func(co *coro.Co) {
@@ -288,7 +263,7 @@ func TestCreate(t *testing.T) {
 		if err := os.WriteFile(path, m.data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, code := tool(t, "qemu-img", "check", "-f", "qcow2", path); code != 0 {
+		if out, code := qemutest.Run(t, "qemu-img", "check", "-f", "qcow2", path); code != 0 {
 			t.Errorf("%d: %s", size, out)
 		}
 	}
