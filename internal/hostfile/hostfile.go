@@ -6,16 +6,14 @@ package hostfile
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A pipe has so long to say what it has to say: its writer is a process that
-// runs at the same time, as of a shell's <(…).
-const (
-	waitMS = 100
-	waits  = 20
-)
+// patience is how long in all the writer of a pipe is waited for: it is a process
+// that runs at the same time, as of a shell's <(…).
+const patience = 2 * time.Second
 
 // pieceSize is how much is read at once.
 const pieceSize = 16 << 10
@@ -52,8 +50,8 @@ func Read(name string, limit int) ([]byte, os.FileInfo, error) {
 // nothing is not at its end as long as no writer has gone.
 func readAll(fd, limit int, pipe bool) (text []byte, err error) {
 	buf := make([]byte, pieceSize)
-	gone := false
-	for waited := 0; ; {
+	gone, left := false, unix.NsecToTimespec(int64(patience))
+	for {
 		n, err := unix.Read(fd, buf)
 		switch {
 		case err == unix.EINTR:
@@ -65,20 +63,19 @@ func readAll(fd, limit int, pipe bool) (text []byte, err error) {
 			return text, nil
 		case err != nil && err != unix.EAGAIN:
 			return nil, err
-		case waited == waits:
+		case left.Nano() <= 0:
 			return nil, unix.EAGAIN
 		default:
-			waited++
-			gone = poll(fd)
+			gone = poll(fd, &left)
 		}
 	}
 }
 
-// poll waits a moment for fd to have something, and tells whether its writer
-// has gone. That it had to wait no longer, for whatever reason, shows in the next
-// read.
-func poll(fd int) (gone bool) {
+// poll waits for fd to have something, and tells whether its writer has gone. Linux
+// takes the time that this takes off left. That it had to wait no longer, for whatever
+// reason, shows in the next read.
+func poll(fd int, left *unix.Timespec) (gone bool) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	_, _ = unix.Poll(fds, waitMS)
+	_, _ = unix.Ppoll(fds, left, nil)
 	return fds[0].Revents&unix.POLLHUP != 0
 }

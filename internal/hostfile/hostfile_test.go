@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestRead(t *testing.T) {
@@ -46,6 +48,31 @@ func TestReadPipe(t *testing.T) {
 		if string(text) != want || err != nil {
 			t.Errorf("%d of %d bytes, %v", len(text), len(want), err)
 		}
+	}
+}
+
+// What counts is how long a writer is waited for, not how often.
+func TestReadPieces(t *testing.T) {
+	name := pipe(t)
+	const pieces = 200
+	over := make(chan error, 1)
+	go func() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		for range pieces {
+			if err == nil {
+				_, err = f.WriteString("x")
+			}
+			for unread := 1; err == nil && unread > 0; {
+				unread, err = unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
+			}
+		}
+		over <- errors.Join(err, f.Close())
+	}()
+	if text, _, err := Read(name, pieces); len(text) != pieces || err != nil {
+		t.Errorf("%d of %d bytes, %v", len(text), pieces, err)
+	}
+	if err := <-over; err != nil {
+		t.Error(err)
 	}
 }
 
