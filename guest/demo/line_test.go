@@ -62,17 +62,18 @@ func TestParseLineRefuses(t *testing.T) {
 
 func TestLineFailed(t *testing.T) {
 	for s, want := range map[string]bool{
-		"[0.000000] hart0: boot format=1":           false,
-		"[0.000000] hart0: error what=link":         true,
-		"[0.000000] hart0: panic what=trap":         true,
-		"[0.000000] hart0: first-read sum=ok":       false,
-		"[0.000000] hart0: first-read sum=blank":    false,
-		"[0.000000] hart0: first-read sum=bad":      true,
-		"[0.000000] hart0: first-read sum=error":    true,
-		"[0.000000] hart0: write-verify result=ok":  false,
-		"[0.000000] hart0: write-verify result=bad": true,
-		"[0.000000] hart0: io reads=1 errors=0":     false,
-		"[0.000000] hart0: io reads=1 errors=2":     true,
+		"[0.000000] hart0: boot format=1":                     false,
+		"[0.000000] hart0: error what=link":                   true,
+		"[0.000000] hart0: panic what=trap":                   true,
+		"[0.000000] hart0: error what=interrupt-storm irq=35": false,
+		"[0.000000] hart0: first-read sum=ok":                 false,
+		"[0.000000] hart0: first-read sum=blank":              false,
+		"[0.000000] hart0: first-read sum=bad":                true,
+		"[0.000000] hart0: first-read sum=error":              true,
+		"[0.000000] hart0: write-verify result=ok":            false,
+		"[0.000000] hart0: write-verify result=bad":           true,
+		"[0.000000] hart0: io reads=1 errors=0":               false,
+		"[0.000000] hart0: io reads=1 errors=2":               true,
 	} {
 		l, err := ParseLine(s)
 		if err != nil {

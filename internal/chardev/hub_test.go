@@ -319,15 +319,18 @@ func TestHubMux(t *testing.T) {
 	}
 	for range 2 { // and when all have gone it begins anew
 		one, two := dialUnix(t, paths[0]), dialUnix(t, paths[1])
-		if got := say(t, one, "x"); got != "second x" {
-			t.Errorf("%q", got)
-		}
-		// Each hears the answers to both.
-		if got := say(t, two, "\x01cy"); got != "first y" && got != "second x" {
-			t.Errorf("%q", got)
-		}
-		if got := say(t, one, "\x01cz"); got != "second z" && got != "first y" {
-			t.Errorf("%q", got)
+		answers := bufio.NewReader(one) // it hears those to the other too
+		for _, c := range []struct {
+			from net.Conn
+			text string
+			want string
+		}{{one, "x\n", "second x\n"}, {two, "\x01cy\n", "first y\n"}, {one, "\x01cz\n", "second z\n"}} {
+			if _, err := io.WriteString(c.from, c.text); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := answers.ReadString('\n'); got != c.want {
+				t.Errorf("%q, %v, want %q", got, err, c.want)
+			}
 		}
 		one.Close()
 		two.Close()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func raw(t *testing.T, d *Chardev) net.Conn {
 // gone waits for the other end to hang up.
 func gone(t *testing.T, c net.Conn) {
 	t.Helper()
-	if _, err := io.Copy(io.Discard, c); err != nil && errors.Is(err, context.DeadlineExceeded) {
+	if _, err := io.Copy(io.Discard, c); err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection stays")
 	}
 }
