@@ -75,6 +75,12 @@ func (k *talker) ask(text string) string {
 // settled returns once the client's command x waits.
 func (k *talker) settled() {
 	k.Helper()
+	k.stalls(func(m *api.XStallsMonitor) bool { return m.Id != nil && *m.Id == "x" && *m.Waits })
+}
+
+// stalls returns once x-query-stalls tells of a monitor as wanted.
+func (k *talker) stalls(wanted func(m *api.XStallsMonitor) bool) {
+	k.Helper()
 	for {
 		v, err := qobject.ParseJSON(k.ask(`{"exec-oob": "x-query-stalls"}`))
 		if err != nil {
@@ -86,7 +92,7 @@ func (k *talker) settled() {
 			k.Fatal(err)
 		}
 		for _, m := range state.Monitors {
-			if m.Id != nil && *m.Id == "x" && *m.Waits {
+			if wanted(&m) {
 				return
 			}
 		}

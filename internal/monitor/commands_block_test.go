@@ -249,11 +249,9 @@ func TestGuestOnQcow2(t *testing.T) {
 	}
 }
 
-// What a guest did with its disk is counted at the disk; nodes know how far
-// writes went; a drive that no device has has done nothing.
-func TestBlockStats(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+// formattedDisk is an image of the demo guest's format.
+func formattedDisk(t *testing.T) string {
+	t.Helper()
 	image := filepath.Join(t.TempDir(), "disk")
 	f, err := os.Create(image)
 	if err != nil {
@@ -263,6 +261,15 @@ func TestBlockStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+	return image
+}
+
+// What a guest did with its disk is counted at the disk; nodes know how far
+// writes went; a drive that no device has has done nothing.
+func TestBlockStats(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	image := formattedDisk(t)
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	g.m.Locked("drive", func() {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/backplane-vm/backplane/guest/demo"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/internal/monitor"
 	"github.com/backplane-vm/backplane/internal/qemutest"
@@ -192,15 +191,7 @@ func TestHumanDrives(t *testing.T) {
 func TestDriveDelUnderAGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	image := filepath.Join(t.TempDir(), "disk")
-	f, err := os.Create(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := demo.FormatDisk(f, 2048); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
+	image := formattedDisk(t)
 	g := start(t, 1)
 	c := g.qmp(ctx)
 	do := func(name, args, want string) any {

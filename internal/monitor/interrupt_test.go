@@ -13,7 +13,6 @@ import (
 	"github.com/backplane-vm/backplane/coro"
 	"github.com/backplane-vm/backplane/internal/block"
 	"github.com/backplane-vm/backplane/qapi/api"
-	"github.com/backplane-vm/backplane/qapi/qobject"
 )
 
 // terminal makes a human monitor on a character device and sits down at it.
@@ -49,22 +48,9 @@ func (k *talker) terminal(t *testing.T, backend string) *typist {
 // terminalWaits returns once a command waits at the human monitor.
 func (k *talker) terminalWaits() {
 	k.Helper()
-	for {
-		v, err := qobject.ParseJSON(k.ask(`{"exec-oob": "x-query-stalls"}`))
-		if err != nil {
-			k.Fatal(err)
-		}
-		answer, _ := v.(*qobject.Dict).Get("return")
-		var state api.XStalls
-		if err := state.FromQObject(answer); err != nil {
-			k.Fatal(err)
-		}
-		for _, m := range state.Monitors {
-			if strings.HasPrefix(m.Label, "hmp") && m.Stopped != nil && *m.Stopped == api.XStallsReasonQueue {
-				return
-			}
-		}
-	}
+	k.stalls(func(m *api.XStallsMonitor) bool {
+		return strings.HasPrefix(m.Label, "hmp") && m.Stopped != nil && *m.Stopped == api.XStallsReasonQueue
+	})
 }
 
 const (
