@@ -43,6 +43,7 @@ type Chardev struct {
 	host    Host
 	ring    *Ring            // of a ringbuf
 	pty     *pty             // of a pty
+	threads *sched.Group     // who accept, connect and serve
 	line    *line            // of udp and serial
 	hub     *hub             // of a hub
 	log     *descriptor.File // gets a copy of the output; nil without logfile
@@ -59,8 +60,7 @@ type Chardev struct {
 	first    Conn               // connected already, not yet served
 	handed   []Conn             // more of the kind, from AddClient
 	conns    []Conn             // being served
-	threads  []*sched.Thread
-	retry    *sched.Parker // what serve waits on: to try again, or for room
+	retry    *sched.Parker      // what serve waits on: to try again, or for room
 	frontend bool
 	many     bool                    // the frontend serves all clients at once
 	claimed  bool                    // the frontend is still to come
@@ -90,7 +90,7 @@ type Host struct {
 // blocks until ctx is done. A descriptor in c's address is the device's from now
 // on, also when Open fails.
 func Open(ctx context.Context, w *sched.World, c Config, host Host) (*Chardev, error) {
-	d := &Chardev{w: w, config: c, host: host, parent: ctx, retry: w.NewParker()}
+	d := &Chardev{w: w, config: c, host: host, parent: ctx, retry: w.NewParker(), threads: w.NewGroup()}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	if err := d.open(); err != nil {
 		d.cancel()

@@ -32,15 +32,16 @@ type greeter struct {
 	room *sched.Parker // what accepting waits on
 	came *sched.Parker // what WaitClient waits on
 
+	threads *sched.Group // who accepts, and who shake hands
+
 	mu      sync.Mutex
-	shaking map[net.Conn]*sched.Thread
-	self    *sched.Thread
+	shaking map[net.Conn]struct{}
 	closed  bool
 }
 
 func newGreeter(d *Chardev) *greeter {
-	g := &greeter{dev: d, room: d.w.NewParker(), came: d.w.NewParker(), shaking: map[net.Conn]*sched.Thread{}}
-	g.self = d.w.Go("chardev "+d.config.Label+" greeter", func(*sched.Thread) { g.run() })
+	g := &greeter{dev: d, room: d.w.NewParker(), came: d.w.NewParker(), threads: d.w.NewGroup(), shaking: map[net.Conn]struct{}{}}
+	g.threads.Go("chardev "+d.config.Label+" greeter", func(*sched.Thread) { g.run() })
 	return g
 }
 
@@ -85,7 +86,8 @@ func (g *greeter) greet(c net.Conn) {
 		c.Close()
 		return
 	}
-	g.shaking[c] = g.dev.w.Go("chardev "+g.dev.config.Label+" handshake", func(*sched.Thread) {
+	g.shaking[c] = struct{}{}
+	g.threads.Go("chardev "+g.dev.config.Label+" handshake", func(*sched.Thread) {
 		secure, err := g.dev.secure(g.dev.parent, c)
 		if err == nil && !g.dev.welcome(secure) {
 			secure.Close()
@@ -120,17 +122,13 @@ func (g *greeter) await() error {
 func (g *greeter) close() {
 	g.mu.Lock()
 	g.closed = true
-	threads := []*sched.Thread{g.self}
-	for c, t := range g.shaking {
+	for c := range g.shaking {
 		c.Close()
-		threads = append(threads, t)
 	}
 	g.mu.Unlock()
 	g.room.Unpark()
 	g.came.Unpark()
-	for _, t := range threads {
-		t.Join()
-	}
+	g.threads.Join()
 }
 
 // welcome leaves a client that has shaken hands where next finds it; false

@@ -94,7 +94,7 @@ func (m *Mux) Add(breaks func()) (*Chardev, error) {
 	}
 	m.fronts = append(m.fronts, c)
 	m.focus = len(m.fronts) - 1
-	c.dev = &Chardev{w: m.base.w, config: Config{Label: m.label, Backend: "mux"}, retry: m.base.w.NewParker(), first: c}
+	c.dev = &Chardev{w: m.base.w, config: Config{Label: m.label, Backend: "mux"}, retry: m.base.w.NewParker(), threads: m.base.w.NewGroup(), first: c}
 	c.dev.parent = m.base.parent
 	c.dev.ctx, c.dev.cancel = context.WithCancel(c.dev.parent)
 	return c.dev, nil

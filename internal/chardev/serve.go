@@ -115,21 +115,7 @@ func (d *Chardev) waiting() Conn {
 }
 
 // goLocked starts a thread that Close joins.
-func (d *Chardev) goLocked(name string, f func(t *sched.Thread)) {
-	ready := make(chan struct{})
-	var self *sched.Thread
-	self = d.w.Go("chardev "+name, func(t *sched.Thread) {
-		defer func() {
-			<-ready
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.threads = slices.DeleteFunc(d.threads, func(o *sched.Thread) bool { return o == self })
-		}()
-		f(t)
-	})
-	d.threads = append(d.threads, self)
-	close(ready)
-}
+func (d *Chardev) goLocked(name string, f func(t *sched.Thread)) { d.threads.Go("chardev "+name, f) }
 
 // serve runs on the device's thread until there will be no more connections.
 func (d *Chardev) serve(t *sched.Thread, many bool, h Handler) {
@@ -363,15 +349,12 @@ func (d *Chardev) end() {
 	for _, c := range d.conns {
 		c.Close()
 	}
-	threads := slices.Clone(d.threads)
 	d.mu.Unlock()
 	d.retry.Unpark()
 	if hangup != nil {
 		hangup()
 	}
-	for _, t := range threads {
-		t.Join()
-	}
+	d.threads.Join()
 }
 
 // swappable reports whether the frontend, if there is one, may be moved.
